@@ -1,0 +1,58 @@
+#pragma once
+
+#include "kernels/common/task.h"
+#include "kernels/kv_cache/kv_cache.h"
+
+namespace mtplx::kernels {
+
+struct AttentionSpec {
+  int query_heads;
+  int kv_heads;
+  int head_dim;
+  int rotary_dim; // first dims that rotate, half-split pairs
+  double rope_theta;
+  float eps;
+  bool gated; // q projection carries [query | gate] for each head
+};
+
+// Rows of earlier positions that are not in blocks yet: f32 [.., kv_heads, D].
+struct KvRows {
+  mx::array k;
+  mx::array v;
+  int row_begin;
+  int count;
+};
+
+// The new rows of one sequence and what they may look at.
+struct AttentionSegment {
+  int row_begin; // in q, k, v
+  int row_count;
+  int position; // of the first new row
+  std::vector<mx::array> k_blocks; // positions 0 .. block_rows-1
+  std::vector<mx::array> v_blocks;
+  int block_rows;
+  std::vector<KvRows> extra; // positions block_rows .. position-1, in order
+};
+
+struct AttentionOutput {
+  mx::array y; // f32 [M, query_heads * head_dim], output gate applied
+  mx::array k; // f32 [M, kv_heads, head_dim], normed and rotated
+  mx::array v; // f32 [M, kv_heads, head_dim]
+};
+
+// Causal attention of the new rows over their own sequence.
+// q f32 [M, query_heads * head_dim * (gated ? 2 : 1)], k and v
+// f32 [M, kv_heads * head_dim], norms f32 [head_dim] (effective weights).
+// block_rows plus the extra rows equal `position`. The softmax is summed in blocks of
+// 64 absolute positions, merged in order: a row's bits depend on its own history alone.
+AttentionOutput attention(
+    const mx::array& q,
+    const mx::array& k,
+    const mx::array& v,
+    const mx::array& q_norm,
+    const mx::array& k_norm,
+    const AttentionSpec& spec,
+    const std::vector<AttentionSegment>& segments,
+    mx::Stream s);
+
+} // namespace mtplx::kernels

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <string>
+
+// Instruction sets that kernels are compiled for. Every file named *.isa.cpp is
+// compiled once for each of them, inside namespace mtplx::kernels::<isa>.
+// All of them give the same bits.
+namespace mtplx::kernels {
+
+enum class Isa { scalar, avx2, avx512, neon };
+
+// The widest set that this CPU runs, or the one forced by MTPLX_ISA=<name>.
+// Throws std::invalid_argument for a name that is unknown or does not run here.
+Isa active_isa();
+
+// Chooses the instruction set for all later calls; used by tests.
+void force_isa(Isa isa);
+
+const char* isa_name(Isa isa);
+Isa parse_isa(const std::string& name);
+bool isa_runs_here(Isa isa);
+
+// Calls the build of `fn` for the active instruction set.
+#if defined(__aarch64__) || defined(_M_ARM64)
+#define MTPLX_ISA_LIST(X) X(scalar) X(neon)
+#else
+#define MTPLX_ISA_LIST(X) X(scalar) X(avx2) X(avx512)
+#endif
+
+// Declares `result name signature` in each instruction set's namespace:
+//   MTPLX_DECLARE_ISA(void, rms_norm_rows, (const float* x, int rows))
+#define MTPLX_DECLARE_ONE_(isa, result, name, signature) \
+  namespace isa {                                        \
+  result name signature;                                 \
+  }
+#if defined(__aarch64__) || defined(_M_ARM64)
+#define MTPLX_DECLARE_ISA(result, name, signature)        \
+  MTPLX_DECLARE_ONE_(scalar, result, name, signature)     \
+  MTPLX_DECLARE_ONE_(neon, result, name, signature)
+#define MTPLX_SELECT_ISA(name)                                             \
+  (::mtplx::kernels::active_isa() == ::mtplx::kernels::Isa::neon           \
+       ? &::mtplx::kernels::neon::name                                     \
+       : &::mtplx::kernels::scalar::name)
+#else
+#define MTPLX_DECLARE_ISA(result, name, signature)        \
+  MTPLX_DECLARE_ONE_(scalar, result, name, signature)     \
+  MTPLX_DECLARE_ONE_(avx2, result, name, signature)       \
+  MTPLX_DECLARE_ONE_(avx512, result, name, signature)
+#define MTPLX_SELECT_ISA(name)                                             \
+  (::mtplx::kernels::active_isa() == ::mtplx::kernels::Isa::avx512         \
+       ? &::mtplx::kernels::avx512::name                                   \
+       : ::mtplx::kernels::active_isa() == ::mtplx::kernels::Isa::avx2     \
+             ? &::mtplx::kernels::avx2::name                               \
+             : &::mtplx::kernels::scalar::name)
+#endif
+
+} // namespace mtplx::kernels

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mlx/mlx.h"
+
+// How a kernel becomes an MLX primitive on the CPU stream.
+namespace mtplx::kernels {
+
+namespace mx = mlx::core;
+
+// Phases of one decoding cycle, as reported to TypeScript.
+enum class Phase : int { commit, draft, verify, candidates, count_ };
+
+// Nanoseconds spent inside kernels, by phase and by kernel name. Filled on the
+// stream's thread, read after eval.
+struct Timings {
+  int64_t phase_ns[static_cast<int>(Phase::count_)] = {};
+  struct Kernel {
+    const char* name;
+    int64_t ns;
+    int64_t calls;
+  };
+  std::vector<Kernel> kernels;
+  void add(Phase phase, const char* kernel, int64_t ns);
+};
+
+// While alive, tasks built on this thread report to `timings` under `phase`.
+class TimingScope {
+ public:
+  TimingScope(std::shared_ptr<Timings> timings, Phase phase);
+  ~TimingScope();
+  TimingScope(const TimingScope&) = delete;
+  TimingScope& operator=(const TimingScope&) = delete;
+
+ private:
+  std::shared_ptr<Timings> saved_;
+  Phase saved_phase_;
+};
+
+struct OutputSpec {
+  mx::Shape shape;
+  mx::Dtype dtype;
+};
+
+// `in` are evaluated row-contiguous arrays, `out` allocated ones.
+using TaskBody =
+    std::function<void(const std::vector<mx::array>& in, std::vector<mx::array>& out)>;
+
+// One lazily evaluated CPU task. `name` must outlive the program (a literal).
+std::vector<mx::array> cpu_task(
+    const char* name,
+    const std::vector<mx::array>& inputs,
+    const std::vector<OutputSpec>& outputs,
+    TaskBody body,
+    mx::Stream stream);
+
+mx::array cpu_task1(
+    const char* name,
+    const std::vector<mx::array>& inputs,
+    OutputSpec output,
+    TaskBody body,
+    mx::Stream stream);
+
+// Like cpu_task1, but the output takes over the first input's buffer when nobody
+// else holds it; `copied` tells the body whether it got a fresh buffer instead
+// (then it must copy in[0] itself).
+using UpdateBody = std::function<void(
+    const std::vector<mx::array>& in, mx::array& out, bool copied)>;
+mx::array cpu_update(
+    const char* name,
+    const std::vector<mx::array>& inputs,
+    UpdateBody body,
+    mx::Stream stream);
+
+} // namespace mtplx::kernels

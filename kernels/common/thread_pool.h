@@ -1,0 +1,17 @@
+#pragma once
+
+#include <functional>
+
+// The threads that kernels share. Results never depend on their number: a task
+// owns its outputs, and no sum crosses tasks.
+namespace mtplx::kernels {
+
+// Sets the number of threads, the calling one included (>= 1).
+void set_threads(int threads);
+int threads();
+
+// Runs body(i) for i in [0, tasks), each exactly once, on the shared threads and
+// the caller; returns when all are done. An exception is rethrown here.
+void parallel_for(int tasks, const std::function<void(int)>& body);
+
+} // namespace mtplx::kernels

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <optional>
+
+#include "kernels/common/task.h"
+
+namespace mtplx::kernels {
+
+// Weight [N, K] of a linear layer y = x W^T, kept in the order the CPU kernel
+// reads. Dense (f32, f16, bf16) or MLX affine (2-6 or 8 bits, groups along K).
+struct LinearWeight {
+  int out_features;
+  int in_features;
+  int bits; // 0: dense
+  int group_size; // 0: dense
+  std::vector<mx::array> data; // kernel layout, private to kernels/linear
+};
+
+// weight [N, K] in f32, f16 or bf16; kept in its dtype.
+LinearWeight dense_weight(const mx::array& weight);
+
+// packed u32 [N, K*bits/32], scales and biases [N, K/group_size] (f32, f16 or
+// bf16), MLX affine packing: w = scale * q + bias.
+// Throws std::invalid_argument when shapes, bits and group size do not agree.
+LinearWeight affine_weight(
+    const mx::array& packed,
+    const mx::array& scales,
+    const mx::array& biases,
+    int bits,
+    int group_size);
+
+// x f32 [M, K] -> f32 [M, N]. A row's bits depend on that row of x alone.
+mx::array linear(const mx::array& x, const LinearWeight& weight, mx::Stream s);
+
+// As linear, plus residual f32 [M, N] added after the sum.
+mx::array linear_add(
+    const mx::array& x,
+    const LinearWeight& weight,
+    const mx::array& residual,
+    mx::Stream s);
+
+// The weights as f32 [N, K], for references and requantising.
+mx::array dense_values(const LinearWeight& weight, mx::Stream s);
+
+} // namespace mtplx::kernels

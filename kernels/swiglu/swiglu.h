@@ -1,0 +1,10 @@
+#pragma once
+
+#include "kernels/common/task.h"
+
+namespace mtplx::kernels {
+
+// silu(gate) * up, element by element; f32 [M, F] each.
+mx::array swiglu(const mx::array& gate, const mx::array& up, mx::Stream s);
+
+} // namespace mtplx::kernels
