@@ -1,0 +1,345 @@
+#include <napi.h>
+
+#include <chrono>
+
+#include "kernels/common/isa.h"
+#include "kernels/common/thread_pool.h"
+#include "native/src/addon/channel.h"
+#include "native/src/addon/marshal.h"
+#include "native/src/cores.h"
+#include "native/src/errors.h"
+#include "native/src/inspection.h"
+
+// The functions of native/types.ts: each turns its arguments into plain values on the JavaScript thread and
+// hands a job to the engine thread.
+namespace mtplx::native {
+
+namespace {
+
+using Info = Napi::CallbackInfo;
+using Clock = std::chrono::steady_clock;
+
+Channel& channel(const Info& info) {
+  return **info.Env().GetInstanceData<std::shared_ptr<Channel>>();
+}
+
+MakeValue nothing() {
+  return [](Napi::Env env) { return env.Undefined(); };
+}
+
+MakeValue handle(int id) {
+  return [id](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, id); };
+}
+
+Napi::Value submit(
+    const Info& info, Job job, std::shared_ptr<Napi::FunctionReference> listener = nullptr) {
+  return channel(info).submit(info.Env(), std::move(job), std::move(listener));
+}
+
+Napi::Value build_info(const Info& info) {
+  Napi::Env env = info.Env();
+  Napi::Object o = Napi::Object::New(env);
+  o.Set("mlx", mlx::core::version());
+  o.Set("backend", "cpu");
+  try {
+    o.Set("isa", kernels::isa_name(kernels::active_isa()));
+  } catch (const std::exception& e) {
+    throw make_error(env, "MTPLX_E_ISA", e.what());
+  }
+  Napi::Array isas = Napi::Array::New(env);
+  for (auto isa : {kernels::Isa::scalar, kernels::Isa::avx2, kernels::Isa::avx512, kernels::Isa::neon}) {
+    if (kernels::isa_runs_here(isa)) {
+      isas.Set(isas.Length(), kernels::isa_name(isa));
+    }
+  }
+  o.Set("isas", isas);
+  o.Set("threads", kernels::threads());
+  o.Set("compiler", __VERSION__);
+  return o;
+}
+
+Napi::Value set_threads(const Info& info) {
+  int threads = integer(info[0]);
+  return submit(info, [threads](Workspace&, mx::Stream) {
+    if (threads < 1 || threads > 1024) {
+      throw EngineError("MTPLX_E_OPTION", "The number of threads must lie between 1 and 1024.");
+    }
+    kernels::set_threads(threads);
+    return nothing();
+  });
+}
+
+Napi::Value set_isa(const Info& info) {
+  std::string name = info[0].ToString().Utf8Value();
+  return submit(info, [name](Workspace&, mx::Stream) {
+    try {
+      kernels::force_isa(kernels::parse_isa(name));
+    } catch (const std::invalid_argument& e) {
+      throw EngineError("MTPLX_E_ISA", e.what());
+    }
+    return nothing();
+  });
+}
+
+const char* norms_name(int raw, int all) {
+  return raw == 0 ? "shifted" : raw == all ? "raw" : "mixed";
+}
+
+Napi::Value load_model(const Info& info) {
+  LoadRequest request = load_request(info[0].As<Napi::Object>());
+  std::shared_ptr<Napi::FunctionReference> listener;
+  if (info[1].IsFunction()) {
+    listener = std::make_shared<Napi::FunctionReference>(Napi::Persistent(info[1].As<Napi::Function>()));
+  }
+  std::shared_ptr<Channel> events = channel(info).shared_from_this();
+  std::weak_ptr<Napi::FunctionReference> weak = listener;
+  Job job = [request = std::move(request), weak, events](Workspace& work, mx::Stream) {
+    double total = static_cast<double>(request.tensors.size());
+    double done = 0;
+    auto model = native::load_model(request, [&] {
+      if (work.closing) {
+        throw EngineError("MTPLX_E_ABORTED", "The environment went away while the model was loading.");
+      }
+      done += 1;
+      if (auto target = weak.lock()) {
+        events->progress(target, done, total);
+      }
+    });
+    int id = work.add(model);
+    return MakeValue([id, bytes = model->weight_bytes, trunk = model->trunk_norms_raw,
+                      mtp_raw = model->mtp_norms_raw,
+                      mtp_all = model->mtp_norms](Napi::Env env) -> Napi::Value {
+      Napi::Object o = Napi::Object::New(env);
+      o.Set("model", id);
+      o.Set("weightBytes", static_cast<double>(bytes));
+      Napi::Object norms = Napi::Object::New(env);
+      norms.Set("trunk", trunk ? "raw" : "shifted");
+      norms.Set("mtp", mtp_all == 0 ? env.Null() : Napi::String::New(env, norms_name(mtp_raw, mtp_all)));
+      o.Set("norms", norms);
+      return o;
+    });
+  };
+  return submit(info, std::move(job), std::move(listener));
+}
+
+Napi::Value unload_model(const Info& info) {
+  int id = integer(info[0]);
+  return submit(info, [id](Workspace& work, mx::Stream) {
+    work.remove_model(id);
+    mx::clear_cache();
+    return nothing();
+  });
+}
+
+Napi::Value create_sequence(const Info& info) {
+  int id = integer(info[0]);
+  bool mtp = info[1].As<Napi::Object>().Get("mtp").ToBoolean().Value();
+  return submit(info, [id, mtp](Workspace& work, mx::Stream) {
+    return handle(work.add(new_sequence(work.model(id), mtp)));
+  });
+}
+
+Napi::Value fork_sequence(const Info& info) {
+  int id = integer(info[0]);
+  return submit(info, [id](Workspace& work, mx::Stream s) {
+    Sequence& sequence = work.sequence(id);
+    settle_now(sequence, s);
+    return handle(work.add(fork(sequence)));
+  });
+}
+
+Napi::Value dispose_sequence(const Info& info) {
+  int id = integer(info[0]);
+  return submit(info, [id](Workspace& work, mx::Stream) {
+    work.remove_sequence(id);
+    return nothing();
+  });
+}
+
+Napi::Value commit(const Info& info) {
+  int id = integer(info[0]);
+  int keep = integer(info[1]);
+  return submit(info, [id, keep](Workspace& work, mx::Stream s) {
+    commit_now(work.sequence(id), keep, s);
+    return nothing();
+  });
+}
+
+void add_kernel_times(Workspace& work, const kernels::Timings& timings) {
+  for (const auto& k : timings.kernels) {
+    auto& sum = work.kernel_times[k.name];
+    sum.first += k.ns;
+    sum.second += k.calls;
+  }
+}
+
+Napi::Object times_object(Napi::Env env, const kernels::Timings& t, int64_t total) {
+  Napi::Object o = Napi::Object::New(env);
+  auto phase = [&](kernels::Phase p) { return static_cast<double>(t.phase_ns[static_cast<int>(p)]); };
+  o.Set("commit", phase(kernels::Phase::commit));
+  o.Set("draft", phase(kernels::Phase::draft));
+  o.Set("verify", phase(kernels::Phase::verify));
+  o.Set("candidates", phase(kernels::Phase::candidates));
+  o.Set("total", static_cast<double>(total));
+  return o;
+}
+
+Napi::Value cycle(const Info& info) {
+  auto requests = cycle_entries(info[0].As<Napi::Array>());
+  return submit(info, [requests = std::move(requests)](Workspace& work, mx::Stream s) {
+    auto begin = Clock::now();
+    std::vector<CycleEntry> batch;
+    for (const auto& request : requests) {
+      batch.push_back(request.entry);
+      batch.back().sequence = &work.sequence(request.sequence);
+    }
+    auto timings = std::make_shared<kernels::Timings>();
+    CycleResult result = run_cycle(batch, timings, s);
+    add_kernel_times(work, *timings);
+    int64_t total =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
+    return MakeValue([result = std::move(result), timings, total](Napi::Env env) -> Napi::Value {
+      Napi::Object o = Napi::Object::New(env);
+      o.Set("draftTokens", int_array(env, result.draft_tokens));
+      o.Set("draftCounts", int_array(env, result.draft_counts));
+      o.Set("draftIds", int_array(env, result.draft_ids));
+      o.Set("draftProbabilities", double_array(env, result.draft_probabilities));
+      set_rows(o, result.rows);
+      o.Set("times", times_object(env, *timings, total));
+      return o;
+    });
+  });
+}
+
+Napi::Value candidates(const Info& info) {
+  int id = integer(info[0]);
+  auto edits = row_edits(info[1].As<Napi::Array>());
+  auto request = candidate_request(info[2].As<Napi::Object>());
+  auto draw = draw_request(info[3]);
+  return submit(info, [id, edits = std::move(edits), request, draw](Workspace& work, mx::Stream s) {
+    RowResults rows = recut(work.sequence(id), edits, request, draw, s);
+    return MakeValue([rows = std::move(rows)](Napi::Env env) -> Napi::Value {
+      Napi::Object o = Napi::Object::New(env);
+      set_rows(o, rows);
+      return o;
+    });
+  });
+}
+
+Napi::Value rows(const Info& info) {
+  int id = integer(info[0]);
+  bool logits = info[1].ToString().Utf8Value() == "logits";
+  return submit(info, [id, logits](Workspace& work, mx::Stream s) {
+    auto values = pending_rows(work.sequence(id), logits, s);
+    return MakeValue([values = std::move(values)](Napi::Env env) { return float_array(env, values); });
+  });
+}
+
+Napi::Value mtp_forward(const Info& info) {
+  int id = integer(info[0]);
+  auto hidden = float_list(info[1]);
+  auto tokens = int_list(info[2]);
+  return submit(info, [id, hidden = std::move(hidden), tokens = std::move(tokens)](Workspace& work, mx::Stream s) {
+    MtpWhole whole = mtp_whole(*work.model(id), hidden, tokens, s);
+    return MakeValue([whole = std::move(whole)](Napi::Env env) -> Napi::Value {
+      Napi::Object o = Napi::Object::New(env);
+      o.Set("hidden", float_array(env, whole.hidden));
+      o.Set("logits", float_array(env, whole.logits));
+      return o;
+    });
+  });
+}
+
+Napi::Value inspect(const Info& info) {
+  int id = integer(info[0]);
+  return submit(info, [id](Workspace& work, mx::Stream s) {
+    SequenceState state = native::inspect(work.sequence(id), s);
+    return MakeValue([state = std::move(state)](Napi::Env env) -> Napi::Value {
+      Napi::Object o = Napi::Object::New(env);
+      o.Set("length", state.length);
+      o.Set("mtpLength", state.mtp_length);
+      Napi::Array tensors = Napi::Array::New(env);
+      for (const auto& t : state.tensors) {
+        Napi::Object entry = Napi::Object::New(env);
+        entry.Set("name", t.name);
+        Napi::Array shape = Napi::Array::New(env);
+        for (int dim : t.shape) {
+          shape.Set(shape.Length(), dim);
+        }
+        entry.Set("shape", shape);
+        entry.Set("data", float_array(env, t.data));
+        tensors.Set(tensors.Length(), entry);
+      }
+      o.Set("tensors", tensors);
+      return o;
+    });
+  });
+}
+
+Napi::Value kernel_times(const Info& info) {
+  return submit(info, [](Workspace& work, mx::Stream) {
+    auto times = std::move(work.kernel_times);
+    work.kernel_times.clear();
+    return MakeValue([times = std::move(times)](Napi::Env env) -> Napi::Value {
+      Napi::Array list = Napi::Array::New(env);
+      for (const auto& [name, sum] : times) {
+        Napi::Object o = Napi::Object::New(env);
+        o.Set("name", name);
+        o.Set("ns", static_cast<double>(sum.first));
+        o.Set("calls", static_cast<double>(sum.second));
+        list.Set(list.Length(), o);
+      }
+      return list;
+    });
+  });
+}
+
+// Errors made on the JavaScript thread reject the Promise instead of throwing.
+template <Napi::Value (*function)(const Info&)>
+Napi::Value asynchronous(const Info& info) {
+  try {
+    return function(info);
+  } catch (const Napi::Error& e) {
+    auto deferred = Napi::Promise::Deferred::New(info.Env());
+    deferred.Reject(e.Value());
+    return deferred.Promise();
+  }
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  static const int default_threads = [] {
+    kernels::set_threads(physical_cores());
+    return kernels::threads();
+  }();
+  (void)default_threads;
+  env.SetInstanceData<std::shared_ptr<Channel>>(new std::shared_ptr<Channel>(Channel::open(env)));
+  auto set = [&](const char* name, Napi::Value (*function)(const Info&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
+  set("buildInfo", build_info);
+  set("setThreads", asynchronous<set_threads>);
+  set("setIsa", asynchronous<set_isa>);
+  set("loadModel", asynchronous<load_model>);
+  set("unloadModel", asynchronous<unload_model>);
+  set("createSequence", asynchronous<create_sequence>);
+  set("forkSequence", asynchronous<fork_sequence>);
+  set("disposeSequence", asynchronous<dispose_sequence>);
+  set("commit", asynchronous<commit>);
+  set("cycle", asynchronous<cycle>);
+  set("candidates", asynchronous<candidates>);
+  set("rows", asynchronous<rows>);
+  set("mtpForward", asynchronous<mtp_forward>);
+  set("inspect", asynchronous<inspect>);
+  set("kernelTimes", asynchronous<kernel_times>);
+  return exports;
+}
+
+} // namespace
+
+} // namespace mtplx::native
+
+static Napi::Object mtplx_init(Napi::Env env, Napi::Object exports) {
+  return mtplx::native::init(env, exports);
+}
+
+NODE_API_MODULE(mtplx, mtplx_init)

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "mlx/mlx.h"
+
+namespace mtplx::native {
+
+// The one thread that owns every MLX object of the process. Streams and evaluation are bound to a thread,
+// so all MLX calls are jobs here, run in the order in which they were pushed.
+class EngineThread {
+ public:
+  // The process's thread; started by the first owner and joined by the last.
+  static std::shared_ptr<EngineThread> acquire();
+
+  // A job must not throw.
+  void push(std::function<void()> job);
+  // The CPU stream of the thread; call from jobs only.
+  mlx::core::Stream stream() const;
+
+  EngineThread();
+  ~EngineThread();
+  EngineThread(const EngineThread&) = delete;
+  EngineThread& operator=(const EngineThread&) = delete;
+
+ private:
+  void run();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> jobs_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+} // namespace mtplx::native

@@ -1,0 +1,108 @@
+#include "native/src/inspection.h"
+
+#include <cstring>
+
+#include "native/src/cycle.h"
+#include "native/src/errors.h"
+#include "native/src/forward.h"
+
+namespace mtplx::native {
+
+namespace {
+
+std::vector<float> floats(const mx::array& a, mx::Stream s) {
+  mx::array c = mx::contiguous(a, false, s);
+  mx::eval(c);
+  return std::vector<float>(c.data<float>(), c.data<float>() + c.size());
+}
+
+NamedTensor tensor(std::string name, const mx::array& a, mx::Stream s) {
+  return {std::move(name), std::vector<int>(a.shape().begin(), a.shape().end()), floats(a, s)};
+}
+
+// Rows of the blocks as [kv_heads, rows, head_dim].
+NamedTensor cache_tensor(
+    std::string name, const std::vector<mx::array>& blocks, int rows, int heads, int dim) {
+  NamedTensor t{std::move(name), {heads, rows, dim}, {}};
+  t.data.resize(static_cast<size_t>(heads) * rows * dim);
+  for (int h = 0; h < heads; ++h) {
+    for (int r = 0; r < rows; ++r) {
+      const auto& block = blocks[r / kernels::kv_block_tokens];
+      const float* from = block.data<float>() +
+          (static_cast<size_t>(h) * kernels::kv_block_tokens + r % kernels::kv_block_tokens) * dim;
+      std::memcpy(
+          &t.data[(static_cast<size_t>(h) * rows + r) * dim], from, dim * sizeof(float));
+    }
+  }
+  return t;
+}
+
+} // namespace
+
+SequenceState inspect(Sequence& q, mx::Stream s) {
+  settle_now(q, s);
+  const ModelSpec& spec = q.model->spec;
+  SequenceState state{q.length(), q.mtp.rows, {}};
+  auto add_cache = [&](const std::string& path, const KvCache& cache) {
+    int heads = spec.attention.kv_heads;
+    int dim = spec.attention.head_dim;
+    state.tensors.push_back(cache_tensor(path + ".k", cache.k_blocks, cache.rows, heads, dim));
+    state.tensors.push_back(cache_tensor(path + ".v", cache.v_blocks, cache.rows, heads, dim));
+  };
+  size_t kv = 0;
+  size_t delta = 0;
+  for (size_t i = 0; i < spec.layers.size(); ++i) {
+    std::string path = "layers." + std::to_string(i);
+    if (spec.layers[i] == LayerKind::full) {
+      add_cache(path, q.kv[kv++]);
+    } else {
+      state.tensors.push_back(tensor(path + ".recurrent", q.gated_delta[delta].recurrent, s));
+      state.tensors.push_back(tensor(path + ".conv", q.gated_delta[delta].conv, s));
+      ++delta;
+    }
+  }
+  if (q.use_mtp) {
+    add_cache("mtp", q.mtp);
+  }
+  if (!q.hidden.empty()) {
+    state.tensors.push_back(tensor("hidden", q.hidden_rows(s), s));
+  }
+  return state;
+}
+
+std::vector<float> pending_rows(const Sequence& q, bool logits, mx::Stream s) {
+  if (!q.pending || !q.pending->hidden || (logits && !q.pending->logits)) {
+    throw EngineError("MTPLX_E_ENGINE_USAGE", "The last cycle of this sequence left no such rows.");
+  }
+  RowRange range = logits ? *q.pending->logits
+                          : RowRange{*q.pending->hidden, q.pending->begin, q.pending->rows()};
+  return floats(
+      mx::slice(
+          range.rows, {range.begin, 0}, {range.begin + range.count, range.rows.shape(1)}, s),
+      s);
+}
+
+MtpWhole mtp_whole(
+    const Model& model,
+    const std::vector<float>& hidden,
+    const std::vector<int32_t>& next,
+    mx::Stream s) {
+  int rows = static_cast<int>(next.size());
+  int width = model.spec.hidden_size;
+  if (!model.mtp) {
+    throw EngineError("MTPLX_E_NO_MTP", "This model has no MTP head.");
+  }
+  if (rows == 0 || hidden.size() != static_cast<size_t>(rows) * width) {
+    throw EngineError(
+        "MTPLX_E_ENGINE_USAGE",
+        "Expected hidden [" + std::to_string(rows) + ", " + std::to_string(width) + "], found " +
+            std::to_string(hidden.size()) + " numbers.");
+  }
+  mx::array h(hidden.begin(), {rows, width}, mx::float32);
+  mx::array ids(next.begin(), {rows}, mx::int32);
+  MtpRows out = mtp_forward(model, h, ids, {{0, rows, 0, {}, {}, 0, {}}}, s);
+  mx::array logits = kernels::linear(out.hidden, model.lm_head, s);
+  return {floats(out.hidden, s), floats(logits, s)};
+}
+
+} // namespace mtplx::native

@@ -1,0 +1,130 @@
+#include "native/src/sequence.h"
+
+#include "native/src/errors.h"
+
+namespace mtplx::native {
+
+void KvCache::append(
+    const mx::array& k, const mx::array& v, int begin, int count, mx::Stream s) {
+  constexpr int size = kernels::kv_block_tokens;
+  int heads = k.shape(1);
+  int dim = k.shape(2);
+  for (int done = 0; done < count;) {
+    int offset = rows % size;
+    if (offset == 0) {
+      k_blocks.push_back(kernels::kv_block(heads, dim));
+      v_blocks.push_back(kernels::kv_block(heads, dim));
+    }
+    int n = std::min(count - done, size - offset);
+    auto write = [&](mx::array& block, const mx::array& from) {
+      block = kernels::kv_append(std::move(block), from, begin + done, n, offset, s);
+    };
+    write(k_blocks.back(), k);
+    write(v_blocks.back(), v);
+    rows += n;
+    done += n;
+  }
+}
+
+void Sequence::commit(int keep, mx::Stream s) {
+  int rows = pending ? pending->rows() : 0;
+  if (keep < 0 || keep > rows) {
+    throw EngineError(
+        "MTPLX_E_ENGINE_USAGE",
+        "Cannot keep " + std::to_string(keep) + " rows: the last cycle left " +
+            std::to_string(rows) + ".");
+  }
+  if (keep > 0) {
+    const PendingRows& p = *pending;
+    for (size_t i = 0; i < kv.size(); ++i) {
+      kv[i].append(p.k[i], p.v[i], p.begin, keep, s);
+    }
+    for (size_t i = 0; i < gated_delta.size(); ++i) {
+      gated_delta[i] = kernels::gated_delta_commit(
+          gated_delta[i], p.tapes[i], model->spec.gated_delta, p.begin, keep, s);
+    }
+    if (p.mtp_k) {
+      mtp.append(p.mtp_k->rows, p.mtp_v->rows, p.mtp_k->begin, 1, s);
+      drop_hidden(1);
+    }
+    if (!use_mtp) {
+      hidden.clear();
+      hidden.push_back({*p.hidden, p.begin + keep - 1, 1});
+    } else {
+      hidden.push_back({*p.hidden, p.begin, keep});
+    }
+    tokens.insert(tokens.end(), p.tokens.begin(), p.tokens.begin() + keep);
+  }
+  pending.reset();
+}
+
+void Sequence::drop_hidden(int count) {
+  while (count > 0) {
+    RowRange& front = hidden.front();
+    int n = std::min(count, front.count);
+    front.begin += n;
+    front.count -= n;
+    count -= n;
+    if (front.count == 0) {
+      hidden.pop_front();
+    }
+  }
+}
+
+mx::array Sequence::hidden_rows(mx::Stream s) const {
+  std::vector<mx::array> parts;
+  for (const auto& range : hidden) {
+    if (range.begin == 0 && range.count == range.rows.shape(0)) {
+      parts.push_back(range.rows);
+    } else {
+      parts.push_back(mx::slice(
+          range.rows, {range.begin, 0},
+          {range.begin + range.count, range.rows.shape(1)}, s));
+    }
+  }
+  return parts.size() == 1 ? parts[0] : mx::concatenate(parts, 0, s);
+}
+
+void Sequence::collect(std::vector<mx::array>& arrays) const {
+  auto add = [&](const KvCache& cache) {
+    arrays.insert(arrays.end(), cache.k_blocks.begin(), cache.k_blocks.end());
+    arrays.insert(arrays.end(), cache.v_blocks.begin(), cache.v_blocks.end());
+  };
+  for (const auto& cache : kv) {
+    add(cache);
+  }
+  add(mtp);
+  for (const auto& state : gated_delta) {
+    arrays.push_back(state.recurrent);
+    arrays.push_back(state.conv);
+  }
+  for (const auto& range : hidden) {
+    arrays.push_back(range.rows);
+  }
+}
+
+Sequence new_sequence(std::shared_ptr<const Model> model, bool use_mtp) {
+  if (use_mtp && !model->mtp) {
+    throw EngineError(
+        "MTPLX_E_NO_MTP",
+        "This model has no MTP head: make the sequence without one (plain decoding).");
+  }
+  Sequence sequence{model, use_mtp, {}, {}, {}, {}, {}, std::nullopt, false};
+  for (const auto& layer : model->layers) {
+    if (std::holds_alternative<AttentionLayer>(layer.mixer)) {
+      sequence.kv.emplace_back();
+    } else {
+      sequence.gated_delta.push_back(
+          kernels::gated_delta_zero_state(model->spec.gated_delta));
+    }
+  }
+  return sequence;
+}
+
+Sequence fork(const Sequence& sequence) {
+  Sequence copy = sequence;
+  copy.pending.reset();
+  return copy;
+}
+
+} // namespace mtplx::native

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+
+#include "native/src/model.h"
+
+namespace mtplx::native {
+
+// Keys and values of one attention layer in blocks of kernels::kv_block_tokens positions. Blocks may
+// be shared with forks: kv_append copies a shared one before it writes.
+struct KvCache {
+  std::vector<mx::array> k_blocks;
+  std::vector<mx::array> v_blocks;
+  int rows = 0;
+
+  // Appends rows [begin, begin + count) of k and v, f32 [M, kv_heads, head_dim].
+  void append(const mx::array& k, const mx::array& v, int begin, int count, mx::Stream s);
+};
+
+// Rows of a batch-wide array that belong to one sequence.
+struct RowRange {
+  mx::array rows;
+  int begin;
+  int count;
+};
+
+// What the last cycle computed for this sequence and nobody has committed yet.
+struct PendingRows {
+  std::vector<int32_t> tokens; // one a row; drafts are filled in after evaluation
+  int begin; // first row in the batch-wide arrays below
+  std::vector<mx::array> k; // one an attention layer, f32 [R, kv_heads, head_dim]
+  std::vector<mx::array> v;
+  std::vector<kernels::GatedDeltaTape> tapes; // one a GDN layer
+  std::optional<mx::array> hidden; // f32 [R, H], post-norm
+  std::optional<RowRange> logits; // f32 [.., V], the rows that were asked for
+  // K and V of MTP row length - 1, built from the first fed token: true once that token is kept.
+  std::optional<RowRange> mtp_k;
+  std::optional<RowRange> mtp_v;
+
+  int rows() const {
+    return static_cast<int>(tokens.size());
+  }
+};
+
+// One growing text in the model. At length n it has consumed n tokens: n trunk rows; MTP rows
+// 0 .. mtp.rows - 1 (row p needs token p + 1), and the post-norm hidden rows mtp.rows .. n - 1,
+// from which the missing MTP rows are made when they are needed.
+struct Sequence {
+  std::shared_ptr<const Model> model;
+  bool use_mtp;
+  std::vector<int32_t> tokens;
+  std::vector<KvCache> kv; // one an attention layer
+  std::vector<kernels::GatedDeltaState> gated_delta; // one a GDN layer
+  KvCache mtp;
+  std::deque<RowRange> hidden; // rows mtp.rows .. length - 1; without MTP the last row alone
+  std::optional<PendingRows> pending;
+  bool lost = false; // an evaluation failed half-way: the state is unknown
+
+  int length() const {
+    return static_cast<int>(tokens.size());
+  }
+  // Makes the first `keep` pending rows history and drops the others. Lazy: nothing is evaluated.
+  // Throws MTPLX_E_ENGINE_USAGE when `keep` is not in 0 .. pending rows.
+  void commit(int keep, mx::Stream s);
+  // Every array that belongs to the committed state.
+  void collect(std::vector<mx::array>& arrays) const;
+  // Hidden rows that have no MTP row yet, as one f32 [rows, H] (lazy).
+  mx::array hidden_rows(mx::Stream s) const;
+  void drop_hidden(int count);
+};
+
+Sequence new_sequence(std::shared_ptr<const Model> model, bool use_mtp);
+// Shares all state; pending rows are not carried over.
+Sequence fork(const Sequence& sequence);
+
+} // namespace mtplx::native

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <unordered_map>
+
+#include "kernels/linear/linear.h"
+#include "native/src/spec.h"
+
+namespace mtplx::native {
+
+namespace mx = mlx::core;
+
+// The tensors of a checkpoint under their canonical names, still unread. Each is
+// taken once, so that its memory can go when its module has been built.
+class Weights {
+ public:
+  // `on_tensor` is called for each tensor taken; it may throw to stop the load.
+  Weights(const LoadRequest& request, std::function<void()> on_tensor);
+
+  bool has(const std::string& name) const;
+  // The tensor as stored. Throws MTPLX_E_TENSOR_MISSING, MTPLX_E_TENSOR_SHAPE or
+  // MTPLX_E_FILE_BROKEN with file, tensor, expected and found.
+  mx::array take(const std::string& name);
+  // The tensor as f32, evaluated.
+  mx::array take_f32(const std::string& name);
+  // Effective weight of a zero-centred norm: 1 is added where the file stores w - 1.
+  mx::array take_norm(const std::string& name);
+  // Dense or quantized, as the plan says.
+  kernels::LinearWeight take_linear(const std::string& module);
+  // One linear a slice along the first axis (experts), each [N, K].
+  std::vector<kernels::LinearWeight> take_linears(const std::string& module);
+  // One linear for each list of rows (Qwen3-Next's grouped projections).
+  std::vector<kernels::LinearWeight> take_linear_parts(
+      const std::string& module, const std::vector<std::vector<int>>& rows);
+  // A copy of the module's weight requantised; in row chunks, to bound memory.
+  kernels::LinearWeight requantised(
+      const std::string& module, int bits, int group_size);
+  bool quantized(const std::string& module, int* bits, int* group_size) const;
+
+  // How norms are stored, decided by value: see norm_convention.cpp.
+  bool trunk_norms_raw() const {
+    return trunk_raw_;
+  }
+  int mtp_norms_raw() const {
+    return mtp_raw_;
+  }
+  int mtp_norms() const {
+    return mtp_norms_;
+  }
+
+ private:
+  void decide_norm_convention();
+  mx::array resolve(const TensorPlan& plan);
+  std::string where(const TensorPlan& plan) const;
+  std::vector<mx::array> take_parts(const std::string& module);
+  kernels::LinearWeight linear_of(
+      const std::string& module,
+      std::vector<mx::array> parts) const;
+
+  std::vector<std::string> files_;
+  std::vector<std::unordered_map<std::string, mx::array>> arrays_;
+  std::unordered_map<std::string, TensorPlan> plans_;
+  std::unordered_map<std::string, QuantizedModule> quantized_;
+  std::function<void()> on_tensor_;
+  bool trunk_raw_ = false;
+  std::unordered_map<std::string, bool> mtp_raw_by_name_;
+  int mtp_raw_ = 0;
+  int mtp_norms_ = 0;
+};
+
+} // namespace mtplx::native

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <unordered_map>
+
+#include "native/src/cycle.h"
+#include "native/src/sequence.h"
+
+namespace mtplx::native {
+
+// What one JavaScript environment holds in the engine, by handle. Touched on the engine thread alone,
+// where it also dies.
+class Workspace {
+ public:
+  int add(std::shared_ptr<Model> model);
+  int add(Sequence sequence);
+  std::shared_ptr<Model> model(int handle) const;
+  Sequence& sequence(int handle);
+  void remove_model(int handle);
+  void remove_sequence(int handle);
+
+  // Set from any thread: a load in progress stops at the next tensor.
+  std::atomic<bool> closing = false;
+  std::unordered_map<std::string, std::pair<int64_t, int64_t>> kernel_times; // ns, calls
+
+ private:
+  std::map<int, std::shared_ptr<Model>> models_;
+  std::map<int, Sequence> sequences_;
+  int next_ = 1;
+};
+
+} // namespace mtplx::native
