@@ -1,15 +1,23 @@
 #include "native/src/forward.h"
 
+#include "kernels/common/thread_pool.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/rms_norm/rms_norm.h"
 #include "kernels/swiglu/swiglu.h"
+#include "native/src/faults.h"
 
 namespace mtplx::native {
 
 namespace {
 
-using kernels::linear;
 using kernels::linear_add;
+
+mx::array linear(const mx::array& x, const kernels::LinearWeight& weight, mx::Stream s) {
+  if ((fault("other-kernel") && x.shape(0) > 1) || (fault("thread-sum") && kernels::threads() > 1)) {
+    return mx::matmul(x, mx::transpose(kernels::dense_values(weight, s), s), s);
+  }
+  return kernels::linear(x, weight, s);
+}
 
 mx::array add_mlp(
     const Model& model, const Layer& layer, const mx::array& x, mx::Stream s) {
@@ -38,10 +46,10 @@ std::vector<kernels::AttentionSegment> attention_segments(
     const std::vector<TrunkSegment>& segments, size_t cache) {
   std::vector<kernels::AttentionSegment> result;
   for (const auto& segment : segments) {
-    const KvCache& kv = segment.sequence->kv[cache];
+    // Beside others, a row would look at the history of the batch's first sequence.
+    const KvCache& kv = (fault("wrong-neighbour") ? segments[0] : segment).sequence->kv[cache];
     result.push_back(
-        {segment.begin, segment.count, segment.sequence->length(), kv.k_blocks,
-         kv.v_blocks, kv.rows, {}});
+        {segment.begin, segment.count, kv.rows, kv.k_blocks, kv.v_blocks, kv.rows, {}});
   }
   return result;
 }
@@ -52,6 +60,10 @@ std::vector<kernels::GatedDeltaSegment> gated_delta_segments(
   for (const auto& segment : segments) {
     result.push_back(
         {segment.begin, segment.count, segment.sequence->gated_delta[state]});
+    if (fault("chunk-seam") && segment.count > 1) {
+      result.back().state.conv =
+          kernels::gated_delta_zero_state(segment.sequence->model->spec.gated_delta).conv;
+    }
   }
   return result;
 }

@@ -1,6 +1,7 @@
 #include "native/src/sequence.h"
 
 #include "native/src/errors.h"
+#include "native/src/faults.h"
 
 namespace mtplx::native {
 
@@ -37,11 +38,18 @@ void Sequence::commit(int keep, mx::Stream s) {
   if (keep > 0) {
     const PendingRows& p = *pending;
     for (size_t i = 0; i < kv.size(); ++i) {
-      kv[i].append(p.k[i], p.v[i], p.begin, keep, s);
+      int first = fault("kv-row") && p.rows() > keep ? p.begin + 1 : p.begin;
+      kv[i].append(p.k[i], p.v[i], first, keep, s);
     }
+    int steps = fault("rollback-short") && p.rows() > 1 ? keep - 1
+        : fault("rollback-long")                        ? std::min(keep + 1, p.rows())
+                                                        : keep;
     for (size_t i = 0; i < gated_delta.size(); ++i) {
-      gated_delta[i] = kernels::gated_delta_commit(
-          gated_delta[i], p.tapes[i], model->spec.gated_delta, p.begin, keep, s);
+      auto next = kernels::gated_delta_commit(
+          gated_delta[i], p.tapes[i], model->spec.gated_delta, p.begin, steps, s);
+      gated_delta[i] = fault("conv-short") && keep > 1
+          ? kernels::GatedDeltaState{next.recurrent, gated_delta[i].conv}
+          : next;
     }
     if (p.mtp_k) {
       mtp.append(p.mtp_k->rows, p.mtp_v->rows, p.mtp_k->begin, 1, s);
@@ -124,6 +132,11 @@ Sequence new_sequence(std::shared_ptr<const Model> model, bool use_mtp) {
 Sequence fork(const Sequence& sequence) {
   Sequence copy = sequence;
   copy.pending.reset();
+  if (fault("restore-conv")) {
+    for (auto& state : copy.gated_delta) {
+      state.conv = kernels::gated_delta_zero_state(copy.model->spec.gated_delta).conv;
+    }
+  }
   return copy;
 }
 

@@ -1,0 +1,20 @@
+/** The addon's types, for those who may not import native/. */
+export type {
+  BuildInfo,
+  CycleEntry,
+  CycleResult,
+  CycleTimes,
+  DrawSpec,
+  FamilyName,
+  Filter,
+  Isa,
+  LoadedModel,
+  LoadProgress,
+  LoadRequest,
+  ModelSpec,
+  Noise,
+  QuantizedModule,
+  RowEdits,
+  SequenceState,
+  TensorPlan,
+} from '../../native/types.ts';
