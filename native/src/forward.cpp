@@ -12,7 +12,7 @@ namespace {
 
 using kernels::linear_add;
 
-mx::array linear(const mx::array& x, const kernels::LinearWeight& weight, mx::Stream s) {
+mx::array project(const mx::array& x, const kernels::LinearWeight& weight, mx::Stream s) {
   if ((fault("other-kernel") && x.shape(0) > 1) || (fault("thread-sum") && kernels::threads() > 1)) {
     return mx::matmul(x, mx::transpose(kernels::dense_values(weight, s), s), s);
   }
@@ -27,7 +27,7 @@ mx::array add_mlp(
     return mx::add(x, kernels::moe(h, *moe, *model.spec.moe, s), s);
   }
   const auto& mlp = std::get<DenseMlp>(layer.mlp);
-  mx::array f = kernels::swiglu(linear(h, mlp.gate, s), linear(h, mlp.up, s), s);
+  mx::array f = kernels::swiglu(project(h, mlp.gate, s), project(h, mlp.up, s), s);
   return linear_add(f, mlp.down, x, s);
 }
 
@@ -38,7 +38,7 @@ kernels::AttentionOutput attend(
     const std::vector<kernels::AttentionSegment>& segments,
     mx::Stream s) {
   return kernels::attention(
-      linear(h, layer.q, s), linear(h, layer.k, s), linear(h, layer.v, s),
+      project(h, layer.q, s), project(h, layer.k, s), project(h, layer.v, s),
       layer.q_norm, layer.k_norm, model.spec.attention, segments, s);
 }
 
@@ -90,8 +90,8 @@ TrunkRows trunk_forward(
     } else {
       const auto& delta = std::get<GatedDeltaLayer>(layer.mixer);
       auto out = kernels::gated_delta(
-          linear(h, delta.qkv, s), linear(h, delta.z, s), linear(h, delta.b, s),
-          linear(h, delta.a, s), delta.weights, spec.gated_delta,
+          project(h, delta.qkv, s), project(h, delta.z, s), project(h, delta.b, s),
+          project(h, delta.a, s), delta.weights, spec.gated_delta,
           gated_delta_segments(segments, tapes.size()), s);
       x = linear_add(out.y, delta.out, x, s);
       tapes.push_back(std::move(out.tape));
@@ -114,7 +114,7 @@ MtpRows mtp_forward(
   mx::array e = kernels::rms_norm(
       kernels::embedding(next, model.embed_tokens, s), head.norm_embedding, eps, s);
   mx::array n = kernels::rms_norm(hidden, head.norm_hidden, eps, s);
-  mx::array x = linear(mx::concatenate({e, n}, 1, s), head.fc, s);
+  mx::array x = project(mx::concatenate({e, n}, 1, s), head.fc, s);
   const auto& layer = std::get<AttentionLayer>(head.layer.mixer);
   mx::array h = kernels::rms_norm(x, head.layer.input_norm, eps, s);
   auto out = attend(model, layer, h, segments, s);
