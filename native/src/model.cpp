@@ -68,13 +68,10 @@ std::shared_ptr<Model> load_model(
   if (spec.mtp) {
     mtp = mtp_head(w, spec, build);
   }
-  bool trunk_raw = w.trunk_norms_raw();
-  int mtp_raw = w.mtp_norms_raw();
-  int mtp_norms = w.mtp_norms();
   mx::clear_cache();
   return std::make_shared<Model>(Model{
       spec, std::move(embed), std::move(layers), norm, std::move(lm_head),
-      std::move(draft), std::move(mtp), trunk_raw, mtp_raw, mtp_norms,
+      std::move(draft), std::move(mtp), w.raw_norms(),
       mx::get_active_memory() - std::min(before, mx::get_active_memory())});
 }
 

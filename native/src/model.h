@@ -61,9 +61,7 @@ struct Model {
   kernels::LinearWeight lm_head;
   std::optional<kernels::LinearWeight> draft_head;
   std::optional<MtpHead> mtp;
-  bool trunk_norms_raw;
-  int mtp_norms_raw;
-  int mtp_norms;
+  RawNorms raw_norms;
   size_t weight_bytes;
 };
 

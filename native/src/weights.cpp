@@ -131,10 +131,7 @@ mx::array Weights::take_f32(const std::string& name) {
 }
 
 mx::array Weights::take_norm(const std::string& name) {
-  bool raw = trunk_raw_;
-  if (name.rfind("mtp.", 0) == 0) {
-    raw = mtp_raw_by_name_.at(name);
-  }
+  bool raw = raw_norms_.at(norm_group(name).value());
   mx::array a = take_f32(name);
   if (raw) {
     a = mx::add(a, mx::array(1.0f));

@@ -12,6 +12,13 @@ namespace mtplx::native {
 
 namespace mx = mlx::core;
 
+// Norms that one converter treats alike: see norm_convention.cpp.
+enum class NormGroup { trunk, mtp_layer, mtp_own };
+// The group of a zero-centred norm; nothing for other tensors (the GDN gated norm among them).
+std::optional<NormGroup> norm_group(const std::string& name);
+// Which groups store w - 1.
+using RawNorms = std::map<NormGroup, bool>;
+
 // The tensors of a checkpoint under their canonical names, still unread. Each is
 // taken once, so that its memory can go when its module has been built.
 class Weights {
@@ -39,15 +46,9 @@ class Weights {
       const std::string& module, int bits, int group_size);
   bool quantized(const std::string& module, int* bits, int* group_size) const;
 
-  // How norms are stored, decided by value: see norm_convention.cpp.
-  bool trunk_norms_raw() const {
-    return trunk_raw_;
-  }
-  int mtp_norms_raw() const {
-    return mtp_raw_;
-  }
-  int mtp_norms() const {
-    return mtp_norms_;
+  // How norms are stored, decided by value.
+  const RawNorms& raw_norms() const {
+    return raw_norms_;
   }
 
  private:
@@ -64,10 +65,7 @@ class Weights {
   std::unordered_map<std::string, TensorPlan> plans_;
   std::unordered_map<std::string, QuantizedModule> quantized_;
   std::function<void()> on_tensor_;
-  bool trunk_raw_ = false;
-  std::unordered_map<std::string, bool> mtp_raw_by_name_;
-  int mtp_raw_ = 0;
-  int mtp_norms_ = 0;
+  RawNorms raw_norms_;
 };
 
 } // namespace mtplx::native

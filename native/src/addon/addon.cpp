@@ -81,8 +81,15 @@ Napi::Value set_isa(const Info& info) {
   });
 }
 
-const char* norms_name(int raw, int all) {
-  return raw == 0 ? "shifted" : raw == all ? "raw" : "mixed";
+// raw, shifted, mixed, or null without MTP norms.
+Napi::Value mtp_norms(Napi::Env env, const RawNorms& raw) {
+  auto layer = raw.find(NormGroup::mtp_layer);
+  auto own = raw.find(NormGroup::mtp_own);
+  if (layer == raw.end() || own == raw.end()) {
+    return env.Null();
+  }
+  const char* name = layer->second != own->second ? "mixed" : own->second ? "raw" : "shifted";
+  return Napi::String::New(env, name);
 }
 
 Napi::Value load_model(const Info& info) {
@@ -106,15 +113,13 @@ Napi::Value load_model(const Info& info) {
       }
     });
     int id = work.add(model);
-    return MakeValue([id, bytes = model->weight_bytes, trunk = model->trunk_norms_raw,
-                      mtp_raw = model->mtp_norms_raw,
-                      mtp_all = model->mtp_norms](Napi::Env env) -> Napi::Value {
+    return MakeValue([id, bytes = model->weight_bytes, raw = model->raw_norms](Napi::Env env) -> Napi::Value {
       Napi::Object o = Napi::Object::New(env);
       o.Set("model", id);
       o.Set("weightBytes", static_cast<double>(bytes));
       Napi::Object norms = Napi::Object::New(env);
-      norms.Set("trunk", trunk ? "raw" : "shifted");
-      norms.Set("mtp", mtp_all == 0 ? env.Null() : Napi::String::New(env, norms_name(mtp_raw, mtp_all)));
+      norms.Set("trunk", raw.at(NormGroup::trunk) ? "raw" : "shifted");
+      norms.Set("mtp", mtp_norms(env, raw));
       o.Set("norms", norms);
       return o;
     });
