@@ -63,8 +63,21 @@ export class EngineModel {
 
   /** Reads the checkpoint that `request` describes. @throws MtplxError naming file, tensor, expected and found. */
   static async load(request: LoadRequest, onProgress?: (progress: LoadProgress) => void): Promise<EngineModel> {
-    const info = await native(() => addon().loadModel(request, onProgress ?? null));
-    return new EngineModel(info, request);
+    let listenerError: unknown;
+    const listener = (progress: LoadProgress) => {
+      try {
+        onProgress?.(progress);
+      } catch (error) {
+        listenerError ??= error;
+      }
+    };
+    const info = await native(() => addon().loadModel(request, onProgress ? listener : null));
+    const model = new EngineModel(info, request);
+    if (listenerError !== undefined) {
+      await model.dispose();
+      throw listenerError;
+    }
+    return model;
   }
 
   /** An empty sequence; `mtp: false` keeps no state for the MTP head (plain decoding). */

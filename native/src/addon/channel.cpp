@@ -117,10 +117,14 @@ void Channel::deliver(Settlement* settlement) {
         if (--done->channel->in_flight_ == 0) {
           done->channel->to_js_.Unref(env);
         }
-        if (done->value) {
-          done->deferred.Resolve(done->value(env));
-        } else {
-          done->deferred.Reject(make_error(env, done->code, done->message).Value());
+        try {
+          if (done->value) {
+            done->deferred.Resolve(done->value(env));
+          } else {
+            done->deferred.Reject(make_error(env, done->code, done->message).Value());
+          }
+        } catch (const Napi::Error&) {
+          // The worker is being terminated: no JavaScript runs any more.
         }
       });
   if (status != napi_ok) {
@@ -152,10 +156,14 @@ void Channel::progress(
       forget(e->listener);
       return;
     }
-    Napi::Object progress = Napi::Object::New(env);
-    progress.Set("done", e->done);
-    progress.Set("total", e->total);
-    e->listener->Call({progress});
+    try {
+      Napi::Object progress = Napi::Object::New(env);
+      progress.Set("done", e->done);
+      progress.Set("total", e->total);
+      e->listener->Call({progress});
+    } catch (const Napi::Error&) {
+      // Being terminated; TypeScript's listener itself never throws.
+    }
   });
   if (status == napi_ok) {
     events_waiting_ += 1;
