@@ -35,6 +35,31 @@ MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) { return {_mm512_mul_ps(a.v, b
 MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) { return {_mm512_div_ps(a.v, b.v)}; }
 MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 
+MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
+MTPLX_INLINE f32x16 round(f32x16 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+// b where a < limit (false for NaN), else c.
+MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, _mm512_set1_ps(limit), _CMP_LT_OQ), c.v, b.v)};
+}
+struct i32x16 {
+  __m512i v;
+};
+MTPLX_INLINE i32x16 load_u32(const uint32_t* p) { return {_mm512_loadu_si512(p)}; }
+MTPLX_INLINE i32x16 operator&(i32x16 a, uint32_t mask) { return {_mm512_and_si512(a.v, _mm512_set1_epi32(static_cast<int>(mask)))}; }
+template <int n>
+MTPLX_INLINE i32x16 shift_right(i32x16 a) { return {_mm512_srli_epi32(a.v, n)}; }
+MTPLX_INLINE f32x16 to_float(i32x16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+// Integers n in [-126, 127] held as floats to the floats 2^n.
+MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
+}
+MTPLX_INLINE f32x16 load_bf16(const uint16_t* p) {
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
+}
+MTPLX_INLINE f32x16 load_f16(const uint16_t* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
+
 #elif defined(__AVX2__) && defined(__FMA__)
 
 struct f32x16 {
@@ -52,6 +77,49 @@ MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) { return {_mm256_mul_ps(a.lo, 
 MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) { return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)}; }
 MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
+}
+
+MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+MTPLX_INLINE f32x16 round(f32x16 a) {
+  constexpr int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+  return {_mm256_round_ps(a.lo, mode), _mm256_round_ps(a.hi, mode)};
+}
+// b where a < limit (false for NaN), else c.
+MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
+  __m256 l = _mm256_set1_ps(limit);
+  return {_mm256_blendv_ps(c.lo, b.lo, _mm256_cmp_ps(a.lo, l, _CMP_LT_OQ)),
+          _mm256_blendv_ps(c.hi, b.hi, _mm256_cmp_ps(a.hi, l, _CMP_LT_OQ))};
+}
+struct i32x16 {
+  __m256i lo, hi;
+};
+MTPLX_INLINE i32x16 load_u32(const uint32_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
+}
+MTPLX_INLINE i32x16 operator&(i32x16 a, uint32_t mask) {
+  __m256i m = _mm256_set1_epi32(static_cast<int>(mask));
+  return {_mm256_and_si256(a.lo, m), _mm256_and_si256(a.hi, m)};
+}
+template <int n>
+MTPLX_INLINE i32x16 shift_right(i32x16 a) { return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)}; }
+MTPLX_INLINE f32x16 to_float(i32x16 a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
+// Integers n in [-126, 127] held as floats to the floats 2^n.
+MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
+  __m256i bias = _mm256_set1_epi32(127);
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n.lo), bias), 23)),
+          _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n.hi), bias), 23))};
+}
+MTPLX_INLINE f32x16 load_bf16(const uint16_t* p) {
+  auto half = [](const uint16_t* q) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(
+        _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q))), 16));
+  };
+  return {half(p), half(p + 8)};
+}
+MTPLX_INLINE f32x16 load_f16(const uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))),
+          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8)))};
 }
 
 #elif defined(__ARM_NEON)
@@ -77,6 +145,46 @@ MTPLX_INLINE f32x16 operator-(f32x16 a, f32x16 b) { MTPLX_EACH_(vsubq_f32(a.q[i]
 MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) { MTPLX_EACH_(vmulq_f32(a.q[i], b.q[i])); }
 MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) { MTPLX_EACH_(vdivq_f32(a.q[i], b.q[i])); }
 MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { MTPLX_EACH_(vfmaq_f32(c.q[i], a.q[i], b.q[i])); }
+MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) { MTPLX_EACH_(vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i])); }
+MTPLX_INLINE f32x16 round(f32x16 a) { MTPLX_EACH_(vrndnq_f32(a.q[i])); }
+// b where a < limit (false for NaN), else c.
+MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
+  MTPLX_EACH_(vbslq_f32(vcltq_f32(a.q[i], vdupq_n_f32(limit)), b.q[i], c.q[i]));
+}
+struct i32x16 {
+  uint32x4_t q[4];
+};
+MTPLX_INLINE i32x16 load_u32(const uint32_t* p) {
+  i32x16 r;
+  for (int i = 0; i < 4; ++i) {
+    r.q[i] = vld1q_u32(p + 4 * i);
+  }
+  return r;
+}
+MTPLX_INLINE i32x16 operator&(i32x16 a, uint32_t mask) {
+  for (int i = 0; i < 4; ++i) {
+    a.q[i] = vandq_u32(a.q[i], vdupq_n_u32(mask));
+  }
+  return a;
+}
+template <int n>
+MTPLX_INLINE i32x16 shift_right(i32x16 a) {
+  for (int i = 0; i < 4; ++i) {
+    a.q[i] = vshrq_n_u32(a.q[i], n);
+  }
+  return a;
+}
+MTPLX_INLINE f32x16 to_float(i32x16 a) { MTPLX_EACH_(vcvtq_f32_s32(vreinterpretq_s32_u32(a.q[i]))); }
+// Integers n in [-126, 127] held as floats to the floats 2^n.
+MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
+  MTPLX_EACH_(vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n.q[i]), vdupq_n_s32(127)), 23)));
+}
+MTPLX_INLINE f32x16 load_bf16(const uint16_t* p) {
+  MTPLX_EACH_(vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(p + 4 * i), 16)));
+}
+MTPLX_INLINE f32x16 load_f16(const uint16_t* p) {
+  MTPLX_EACH_(vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p + 4 * i))));
+}
 #undef MTPLX_EACH_
 
 #else
@@ -98,6 +206,57 @@ MTPLX_INLINE f32x16 operator-(f32x16 a, f32x16 b) { MTPLX_EACH_(a.x[i] - b.x[i])
 MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) { MTPLX_EACH_(a.x[i] * b.x[i]); }
 MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) { MTPLX_EACH_(a.x[i] / b.x[i]); }
 MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { MTPLX_EACH_(std::fma(a.x[i], b.x[i], c.x[i])); }
+MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) { MTPLX_EACH_(a.x[i] > b.x[i] ? a.x[i] : b.x[i]); }
+MTPLX_INLINE f32x16 round(f32x16 a) { MTPLX_EACH_(std::nearbyint(a.x[i])); }
+// b where a < limit (false for NaN), else c.
+MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
+  MTPLX_EACH_(a.x[i] < limit ? b.x[i] : c.x[i]);
+}
+struct i32x16 {
+  uint32_t x[16];
+};
+MTPLX_INLINE i32x16 load_u32(const uint32_t* p) {
+  i32x16 r;
+  std::memcpy(r.x, p, sizeof r.x);
+  return r;
+}
+MTPLX_INLINE i32x16 operator&(i32x16 a, uint32_t mask) {
+  for (auto& x : a.x) {
+    x &= mask;
+  }
+  return a;
+}
+template <int n>
+MTPLX_INLINE i32x16 shift_right(i32x16 a) {
+  for (auto& x : a.x) {
+    x >>= n;
+  }
+  return a;
+}
+MTPLX_INLINE f32x16 to_float(i32x16 a) { MTPLX_EACH_(static_cast<float>(static_cast<int32_t>(a.x[i]))); }
+MTPLX_INLINE float bits_to_float(uint32_t u) {
+  float f;
+  std::memcpy(&f, &u, sizeof f);
+  return f;
+}
+// Integers n in [-126, 127] held as floats to the floats 2^n.
+MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
+  MTPLX_EACH_(n.x[i] == n.x[i] ? bits_to_float(static_cast<uint32_t>(static_cast<int32_t>(n.x[i]) + 127) << 23) : n.x[i]);
+}
+MTPLX_INLINE f32x16 load_bf16(const uint16_t* p) { MTPLX_EACH_(bits_to_float(static_cast<uint32_t>(p[i]) << 16)); }
+MTPLX_INLINE float half_to_float(uint16_t h) {
+  uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16;
+  int exponent = (h >> 10) & 31;
+  uint32_t mantissa = h & 1023;
+  if (exponent == 31) {
+    return bits_to_float(sign | 0x7f800000u | (mantissa << 13) | (mantissa ? 0x400000u : 0));
+  }
+  if (exponent == 0) {
+    return bits_to_float(sign | 0x3f800000u) * (static_cast<float>(mantissa) * 5.9604644775390625e-8f);
+  }
+  return bits_to_float(sign | static_cast<uint32_t>(exponent + 112) << 23 | mantissa << 13);
+}
+MTPLX_INLINE f32x16 load_f16(const uint16_t* p) { MTPLX_EACH_(half_to_float(p[i])); }
 #undef MTPLX_EACH_
 
 #endif
@@ -111,6 +270,18 @@ MTPLX_INLINE float sum_lanes(f32x16 a) {
   for (int half = 8; half > 0; half /= 2) {
     for (int i = 0; i < half; ++i) {
       x[i] = x[i] + x[i + half];
+    }
+  }
+  return x[0];
+}
+
+// Largest lane, in the same tree; lanes must not be NaN.
+MTPLX_INLINE float max_lanes(f32x16 a) {
+  float x[16];
+  store(x, a);
+  for (int half = 8; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) {
+      x[i] = x[i] > x[i + half] ? x[i] : x[i + half];
     }
   }
   return x[0];

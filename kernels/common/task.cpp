@@ -176,14 +176,14 @@ mx::array cpu_task1(
 
 mx::array cpu_update(
     const char* name,
-    const std::vector<mx::array>& inputs,
+    std::vector<mx::array> inputs,
     UpdateBody body,
     mx::Stream stream) {
   auto shape = inputs.at(0).shape();
   auto dtype = inputs.at(0).dtype();
   return mx::array(
       std::move(shape), dtype,
-      std::make_shared<CpuUpdate>(stream, name, std::move(body)), inputs);
+      std::make_shared<CpuUpdate>(stream, name, std::move(body)), std::move(inputs));
 }
 
 } // namespace mtplx::kernels

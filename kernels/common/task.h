@@ -73,7 +73,7 @@ using UpdateBody = std::function<void(
     const std::vector<mx::array>& in, mx::array& out, bool copied)>;
 mx::array cpu_update(
     const char* name,
-    const std::vector<mx::array>& inputs,
+    std::vector<mx::array> inputs,
     UpdateBody body,
     mx::Stream stream);
 
