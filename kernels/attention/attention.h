@@ -28,7 +28,7 @@ struct AttentionSegment {
   int row_begin; // in q, k, v
   int row_count;
   int position; // of the first new row
-  std::vector<mx::array> k_blocks; // positions 0 .. block_rows-1
+  std::vector<mx::array> k_blocks; // positions 0 .. block_rows-1, see kv_cache.h
   std::vector<mx::array> v_blocks;
   int block_rows;
   std::vector<KvRows> extra; // positions block_rows .. position-1, in order

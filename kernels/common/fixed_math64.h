@@ -111,6 +111,49 @@ inline double softplus(double x) {
   return x > 36.0 ? x : log(1.0 + exp(x));
 }
 
+// sin x and cos x within 1e-15 for 0 <= x < 2^20: reduction by pi/2 in three parts (fdlibm's constants), then Taylor
+// series on |r| <= pi/4.
+inline void sincos(double x, double* sine, double* cosine) {
+  constexpr double magic = 6755399441055744.0;
+  double n = (x * 6.36619772367581382433e-01 + magic) - magic;
+  double r = ((x - n * 1.57079632673412561417e+00) - n * 6.07710050630396597660e-11) -
+      n * 2.02226624879595063154e-21;
+  double z = r * r;
+  double s = -1.0 / 1307674368000.0;
+  s = s * z + 1.0 / 6227020800.0;
+  s = s * z - 1.0 / 39916800.0;
+  s = s * z + 1.0 / 362880.0;
+  s = s * z - 1.0 / 5040.0;
+  s = s * z + 1.0 / 120.0;
+  s = s * z - 1.0 / 6.0;
+  s = r + r * (z * s);
+  double c = 1.0 / 20922789888000.0;
+  c = c * z - 1.0 / 87178291200.0;
+  c = c * z + 1.0 / 479001600.0;
+  c = c * z - 1.0 / 3628800.0;
+  c = c * z + 1.0 / 40320.0;
+  c = c * z - 1.0 / 720.0;
+  c = c * z + 1.0 / 24.0;
+  c = 1.0 - (0.5 * z - z * z * c);
+  switch (static_cast<int64_t>(n) & 3) {
+    case 0:
+      *sine = s;
+      *cosine = c;
+      break;
+    case 1:
+      *sine = c;
+      *cosine = -s;
+      break;
+    case 2:
+      *sine = -s;
+      *cosine = -c;
+      break;
+    default:
+      *sine = -c;
+      *cosine = s;
+  }
+}
+
 } // namespace fixed64
 
 } // namespace mtplx::kernels

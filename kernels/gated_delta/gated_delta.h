@@ -7,14 +7,14 @@ namespace mtplx::kernels {
 struct GatedDeltaSpec {
   int key_heads;
   int value_heads; // a multiple of key_heads
-  int key_dim;
-  int value_dim;
+  int key_dim; // a multiple of 16
+  int value_dim; // a multiple of 16
   int conv_kernel; // taps
   float eps; // of the gated norm; the l2 norm of q and k uses 1e-6 on the sum
 };
 
 struct GatedDeltaWeights {
-  mx::array conv; // f32 [C, taps], oldest tap first; C = 2*Hk*Dk + Hv*Dv
+  mx::array conv; // f32 [taps, C], oldest tap first; C = 2*Hk*Dk + Hv*Dv
   mx::array a_log; // f32 [Hv]
   mx::array dt_bias; // f32 [Hv]
   mx::array norm; // f32 [Dv], plain weight
@@ -22,7 +22,7 @@ struct GatedDeltaWeights {
 
 // State of one sequence in one layer. Replaced, never changed in place.
 struct GatedDeltaState {
-  mx::array recurrent; // f32 [Hv, Dv, Dk]
+  mx::array recurrent; // f32 [Hv, Dk, Dv]: a vector of value dims for each key dim
   mx::array conv; // f32 [taps-1, C], raw rows before conv and silu, oldest first
 };
 

@@ -1,7 +1,5 @@
 #include "native/src/inspection.h"
 
-#include <cstring>
-
 #include "native/src/cycle.h"
 #include "native/src/errors.h"
 #include "native/src/forward.h"
@@ -22,16 +20,22 @@ NamedTensor tensor(std::string name, const mx::array& a, mx::Stream s) {
 
 // Rows of the blocks as [kv_heads, rows, head_dim].
 NamedTensor cache_tensor(
-    std::string name, const std::vector<mx::array>& blocks, int rows, int heads, int dim) {
+    std::string name,
+    kernels::KvKind kind,
+    const std::vector<mx::array>& blocks,
+    int rows,
+    int heads,
+    int dim) {
+  constexpr int size = kernels::kv_block_tokens;
   NamedTensor t{std::move(name), {heads, rows, dim}, {}};
-  t.data.resize(static_cast<size_t>(heads) * rows * dim);
+  t.data.reserve(static_cast<size_t>(heads) * rows * dim);
+  bool keys = kind == kernels::KvKind::keys;
   for (int h = 0; h < heads; ++h) {
     for (int r = 0; r < rows; ++r) {
-      const auto& block = blocks[r / kernels::kv_block_tokens];
-      const float* from = block.data<float>() +
-          (static_cast<size_t>(h) * kernels::kv_block_tokens + r % kernels::kv_block_tokens) * dim;
-      std::memcpy(
-          &t.data[(static_cast<size_t>(h) * rows + r) * dim], from, dim * sizeof(float));
+      const float* head = blocks[r / size].data<float>() + static_cast<size_t>(h) * size * dim;
+      for (int d = 0; d < dim; ++d) {
+        t.data.push_back(keys ? head[d * size + r % size] : head[r % size * dim + d]);
+      }
     }
   }
   return t;
@@ -46,8 +50,10 @@ SequenceState inspect(Sequence& q, mx::Stream s) {
   auto add_cache = [&](const std::string& path, const KvCache& cache) {
     int heads = spec.attention.kv_heads;
     int dim = spec.attention.head_dim;
-    state.tensors.push_back(cache_tensor(path + ".k", cache.k_blocks, cache.rows, heads, dim));
-    state.tensors.push_back(cache_tensor(path + ".v", cache.v_blocks, cache.rows, heads, dim));
+    state.tensors.push_back(
+        cache_tensor(path + ".k", kernels::KvKind::keys, cache.k_blocks, cache.rows, heads, dim));
+    state.tensors.push_back(
+        cache_tensor(path + ".v", kernels::KvKind::values, cache.v_blocks, cache.rows, heads, dim));
   };
   size_t kv = 0;
   size_t delta = 0;

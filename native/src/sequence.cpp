@@ -13,15 +13,15 @@ void KvCache::append(
   for (int done = 0; done < count;) {
     int offset = rows % size;
     if (offset == 0) {
-      k_blocks.push_back(kernels::kv_block(heads, dim));
-      v_blocks.push_back(kernels::kv_block(heads, dim));
+      k_blocks.push_back(kernels::kv_block(kernels::KvKind::keys, heads, dim));
+      v_blocks.push_back(kernels::kv_block(kernels::KvKind::values, heads, dim));
     }
     int n = std::min(count - done, size - offset);
-    auto write = [&](mx::array& block, const mx::array& from) {
-      block = kernels::kv_append(std::move(block), from, begin + done, n, offset, s);
+    auto write = [&](kernels::KvKind kind, mx::array& block, const mx::array& from) {
+      block = kernels::kv_append(kind, std::move(block), from, begin + done, n, offset, s);
     };
-    write(k_blocks.back(), k);
-    write(v_blocks.back(), v);
+    write(kernels::KvKind::keys, k_blocks.back(), k);
+    write(kernels::KvKind::values, v_blocks.back(), v);
     rows += n;
     done += n;
   }

@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "kernels/common/thread_pool.h"
-#include "kernels/linear/cpu/rows.h"
+#include "kernels/linear/cpu/run.h"
 #include "kernels/linear/cpu/weight.h"
 
 namespace mtplx::kernels {
@@ -83,10 +83,22 @@ void pack_values(const LinearLayout& l, const uint8_t* row, int lane, int g, uin
   }
 }
 
-void run(
-    const LinearLayout& l, const mx::array& weight, const mx::array& x, const float* residual, float* y) {
-  int rows = x.shape(0);
-  const float* source = x.data<float>();
+void check_input(const mx::array& x, const LinearWeight& w) {
+  check(
+      x.ndim() == 2 && x.shape(1) == w.in_features && x.dtype() == mx::float32,
+      "x must be f32 [M, " + std::to_string(w.in_features) + "], got " + dims(x) + ".");
+}
+
+} // namespace
+
+LinearLayout layout_of(const LinearWeight& w) {
+  // The element type rides along as the second array's dtype: an empty marker.
+  return {w.out_features, w.in_features, w.bits, w.bits ? w.group_size : w.in_features,
+          element_of(w.data.at(1).dtype(), "the weight")};
+}
+
+void run_linear(
+    const LinearLayout& l, const mx::array& weight, const float* source, int rows, const float* residual, float* y) {
   LinearInput input{source, nullptr, rows};
   thread_local std::vector<float> scaled;
   thread_local std::vector<float> sums;
@@ -106,20 +118,6 @@ void run(
     int end = std::min(l.blocks(), 4 * static_cast<int>(static_cast<int64_t>(tiles) * (task + 1) / tasks));
     blocks(l, data, input, residual, y, begin, end);
   });
-}
-
-void check_input(const mx::array& x, const LinearWeight& w) {
-  check(
-      x.ndim() == 2 && x.shape(1) == w.in_features && x.dtype() == mx::float32,
-      "x must be f32 [M, " + std::to_string(w.in_features) + "], got " + dims(x) + ".");
-}
-
-} // namespace
-
-LinearLayout layout_of(const LinearWeight& w) {
-  // The element type rides along as the second array's dtype: an empty marker.
-  return {w.out_features, w.in_features, w.bits, w.bits ? w.group_size : w.in_features,
-          element_of(w.data.at(1).dtype(), "the weight")};
 }
 
 LinearWeight dense_weight(const mx::array& weight) {
@@ -190,7 +188,7 @@ mx::array linear(const mx::array& x, const LinearWeight& weight, mx::Stream s) {
   return cpu_task1(
       "linear", {x, weight.data[0]}, {{x.shape(0), weight.out_features}, mx::float32},
       [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        run(l, in[1], in[0], nullptr, out[0].data<float>());
+        run_linear(l, in[1], in[0].data<float>(), in[0].shape(0), nullptr, out[0].data<float>());
       },
       s);
 }
@@ -204,7 +202,7 @@ mx::array linear_add(
   return cpu_task1(
       "linear_add", {x, weight.data[0], residual}, {{x.shape(0), weight.out_features}, mx::float32},
       [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        run(l, in[1], in[0], in[2].data<float>(), out[0].data<float>());
+        run_linear(l, in[1], in[0].data<float>(), in[0].shape(0), in[2].data<float>(), out[0].data<float>());
       },
       s);
 }

@@ -15,8 +15,8 @@ kernels::GatedDeltaWeights gated_delta_weights(
   const auto& g = spec.gated_delta;
   int channels = 2 * g.key_heads * g.key_dim + g.value_heads * g.value_dim;
   // [C, 1, K] (Hugging Face) and [C, K, 1] (MLX) hold the same numbers in the same order.
-  mx::array conv = mx::reshape(
-      w.take_f32(path + ".conv1d.weight"), {channels, g.conv_kernel});
+  mx::array conv = mx::contiguous(mx::transpose(
+      mx::reshape(w.take_f32(path + ".conv1d.weight"), {channels, g.conv_kernel})));
   mx::eval(conv);
   return {
       conv, w.take_f32(path + ".A_log"), w.take_f32(path + ".dt_bias"),
