@@ -60,9 +60,7 @@ inline double exp(double x) {
   p = p * r + 0.5;
   p = p * (r * r) + r;
   p = p + 1.0;
-  int i = static_cast<int>(n);
-  int half = i / 2;
-  return (p * exp2_int(half)) * exp2_int(i - half);
+  return p * exp2_int(static_cast<int>(n));
 }
 
 // ln x within 2 ulp. -inf at 0, NaN below.

@@ -1,0 +1,155 @@
+#include "kernels/candidates/candidates.h"
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "kernels/candidates/cpu/row.h"
+#include "kernels/common/thread_pool.h"
+
+namespace mtplx::kernels {
+
+namespace {
+
+constexpr float minus_inf = -std::numeric_limits<float>::infinity();
+
+void check(bool ok, const char* message) {
+  if (!ok) {
+    throw std::invalid_argument(std::string("[candidates] ") + message);
+  }
+}
+
+void check_edits(const mx::array& logits, const std::vector<RowEdits>& edits) {
+  int vocab = logits.shape(1);
+  check(static_cast<int>(edits.size()) == logits.shape(0), "one RowEdits for each row is needed.");
+  for (const auto& row : edits) {
+    check(
+        row.mask.empty() || row.mask.size() == static_cast<size_t>((vocab + 31) / 32),
+        "a mask has ceil(V / 32) words.");
+    for (const auto& e : row.edits) {
+      check(e.id >= 0 && e.id < vocab, "an edit's id is outside the vocabulary.");
+    }
+  }
+}
+
+void apply(const RowEdits& edits, int vocab, float* row) {
+  for (const auto& e : edits.edits) {
+    row[e.id] = row[e.id] * e.multiply + e.add;
+  }
+  if (!edits.mask.empty()) {
+    for (int i = 0; i < vocab; ++i) {
+      if (!(edits.mask[i / 32] >> (i % 32) & 1)) {
+        row[i] = minus_inf;
+      }
+    }
+  }
+}
+
+} // namespace
+
+std::vector<int32_t> largest(const float* x, int size, int count) {
+  std::vector<int32_t> best;
+  best.reserve(count + 1);
+  auto any = MTPLX_SELECT_ISA(any_above);
+  float worst = minus_inf;
+  auto offer = [&](int i) {
+    // Ids come in rising order: strictly above keeps the lower id of a tie. NaN is never above.
+    if (!(x[i] > worst)) {
+      return;
+    }
+    auto at = std::upper_bound(
+        best.begin(), best.end(), x[i], [&](float value, int32_t other) { return value > x[other]; });
+    best.insert(at, i);
+    if (static_cast<int>(best.size()) > count) {
+      best.pop_back();
+    }
+    if (static_cast<int>(best.size()) == count) {
+      worst = x[best.back()];
+    }
+  };
+  if (count > size / 4) {
+    // Most are wanted: sort.
+    for (int i = 0; i < size; ++i) {
+      if (x[i] > minus_inf) {
+        best.push_back(i);
+      }
+    }
+    std::stable_sort(best.begin(), best.end(), [&](int32_t a, int32_t b) { return x[a] > x[b]; });
+    if (static_cast<int>(best.size()) > count) {
+      best.resize(count);
+    }
+    return best;
+  }
+  int i = 0;
+  for (; i + 16 <= size; i += 16) {
+    if (any(x + i, worst)) {
+      for (int j = 0; j < 16; ++j) {
+        offer(i + j);
+      }
+    }
+  }
+  for (; i < size; ++i) {
+    offer(i);
+  }
+  return best;
+}
+
+CandidateOutput candidates(
+    const mx::array& logits,
+    const std::vector<CandidateSpec>& specs,
+    const std::vector<RowEdits>& edits,
+    mx::Stream s) {
+  check(logits.ndim() == 2 && logits.dtype() == mx::float32, "logits must be f32 [R, V].");
+  int rows = logits.shape(0);
+  int vocab = logits.shape(1);
+  check(static_cast<int>(specs.size()) == rows, "one spec for each row is needed.");
+  int width = 1;
+  for (const auto& spec : specs) {
+    check(spec.count >= 1 && spec.count <= vocab, "the count lies outside 1 .. V.");
+    check(spec.temperature >= 0.0, "the temperature must not be negative.");
+    width = std::max(width, spec.count);
+  }
+  mx::array input = edits.empty() ? logits : edited(logits, edits, s);
+  auto out = cpu_task(
+      "candidates", {input},
+      {{{rows, width}, mx::int32}, {{rows, width}, mx::float32}, {{rows, 2}, mx::float64}},
+      [=](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+        auto log_sum = MTPLX_SELECT_ISA(log_sum_exp);
+        parallel_for(rows, [&](int r) {
+          const float* x = in[0].data<float>() + static_cast<size_t>(r) * vocab;
+          std::vector<int32_t> best = largest(x, vocab, specs[r].count);
+          if (best.empty()) {
+            throw std::invalid_argument("[candidates] A row has no finite logit.");
+          }
+          int32_t* ids = out[0].data<int32_t>() + static_cast<size_t>(r) * width;
+          float* values = out[1].data<float>() + static_cast<size_t>(r) * width;
+          for (int i = 0; i < width; ++i) {
+            bool there = i < static_cast<int>(best.size());
+            ids[i] = there ? best[i] : -1;
+            values[i] = there ? x[best[i]] : minus_inf;
+          }
+          double* sums = out[2].data<double>() + 2 * static_cast<size_t>(r);
+          double temperature = specs[r].temperature;
+          sums[0] = log_sum(x, vocab, 1.0, x[best[0]]);
+          sums[1] = temperature == 0.0 || temperature == 1.0 ? sums[0] : log_sum(x, vocab, temperature, x[best[0]]);
+        });
+      },
+      s);
+  return {out[0], out[1], out[2]};
+}
+
+mx::array edited(const mx::array& logits, const std::vector<RowEdits>& edits, mx::Stream s) {
+  check_edits(logits, edits);
+  return cpu_task1(
+      "edited", {logits}, {logits.shape(), mx::float32},
+      [edits](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+        std::memcpy(out[0].data<float>(), in[0].data<float>(), out[0].nbytes());
+        int vocab = in[0].shape(1);
+        for (size_t r = 0; r < edits.size(); ++r) {
+          apply(edits[r], vocab, out[0].data<float>() + r * vocab);
+        }
+      },
+      s);
+}
+
+} // namespace mtplx::kernels
