@@ -19,7 +19,7 @@ LayerBuilder layer_builder(Family family) {
     case Family::qwen3_next:
       return qwen3_next_layer;
   }
-  throw EngineError("MTPLX_E_FAMILY_UNSUPPORTED", "Unknown model family.");
+  throw EngineError("MTPLX_E_MODEL_FAMILY", "Unknown model family.");
 }
 
 MtpHead mtp_head(Weights& w, const ModelSpec& spec, LayerBuilder build) {

@@ -1,0 +1,21 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execute, settings } from '@oclif/core';
+
+/** Runs the command line from dist/, or from the sources when nothing is compiled or MTPLX_DEV is set. */
+export async function main() {
+  const root = join(import.meta.dirname, '..');
+  // Node strips the types itself; oclif's own way would load the TypeScript compiler.
+  settings.enableAutoTranspile = false;
+  await execute({ loadOptions: fromSources(root) ? sourceOptions(root) : { root } });
+}
+
+function fromSources(root) {
+  return Boolean(process.env.MTPLX_DEV) || !existsSync(join(root, 'dist/cli/commands'));
+}
+
+function sourceOptions(root) {
+  const pjson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  // The manifest names files of dist/.
+  return { root, ignoreManifest: true, pjson: { ...pjson, oclif: { ...pjson.oclif, commands: './cli/commands' } } };
+}

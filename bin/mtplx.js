@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+// Plain JavaScript that old versions of Node can parse: it says which version is needed.
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  console.error(`mtplx needs Node 22.18 or newer, this is ${process.versions.node}.`);
+  process.exit(1);
+}
+const { main } = await import('./main.js');
+await main();
