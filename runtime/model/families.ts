@@ -1,4 +1,4 @@
-import type { FamilyName } from '../../native/types.ts';
+import type { FamilyName } from '../engine/types.ts';
 
 /** `model_type` of config.json (outer or text_config's) → the family that runs it. */
 export const families: Readonly<Record<string, FamilyName>> = {

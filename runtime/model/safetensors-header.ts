@@ -25,22 +25,22 @@ const maxHeaderBytes = 100_000_000;
 
 /**
  * Reads the header of a safetensors file and checks it against the file's size, without reading any weights.
- * Throws MtplxError `weights-header` (not a safetensors header) or `weights-truncated`, which name file and tensor.
+ * Throws MtplxError `MTPLX_E_FILE_BROKEN` or `MTPLX_E_FILE_TRUNCATED`, which name file and tensor.
  */
 export async function readSafetensorsHeader(path: string): Promise<SafetensorsHeader> {
   const file = await open(path, 'r').catch((cause: unknown) => {
-    throw new MtplxError('weights-unreadable', { file: path, reason: (cause as Error).message });
+    throw new MtplxError('MTPLX_E_FILE_BROKEN', { file: path, problem: (cause as Error).message });
   });
   try {
     const { size } = await file.stat();
-    const bad = (problem: string): MtplxError => new MtplxError('weights-header', { file: path, problem });
+    const bad = (problem: string): MtplxError => new MtplxError('MTPLX_E_FILE_BROKEN', { file: path, problem });
     const length = Buffer.alloc(8);
     if (size < 8 || (await file.read(length, 0, 8, 0)).bytesRead < 8) throw bad(`the file has ${size} bytes, too few for a header`);
     const headerBytes = length.readBigUInt64LE();
     if (headerBytes > maxHeaderBytes) throw bad(`the header would be ${headerBytes} bytes long, the limit is ${maxHeaderBytes}`);
     const dataStart = 8 + Number(headerBytes);
     if (dataStart > size)
-      throw new MtplxError('weights-truncated', { file: path, tensor: 'the header', expected: dataStart, found: size });
+      throw new MtplxError('MTPLX_E_FILE_TRUNCATED', { file: path, tensor: 'the header', expected: dataStart, found: size });
     const raw = Buffer.alloc(dataStart - 8);
     await file.read(raw, 0, raw.length, 8);
     const text = raw.toString('utf8');
@@ -51,7 +51,7 @@ export async function readSafetensorsHeader(path: string): Promise<SafetensorsHe
 }
 
 function parse(text: string, path: string, dataStart: number, size: number): Pick<SafetensorsHeader, 'metadata' | 'tensors'> {
-  const bad = (problem: string): MtplxError => new MtplxError('weights-header', { file: path, problem });
+  const bad = (problem: string): MtplxError => new MtplxError('MTPLX_E_FILE_BROKEN', { file: path, problem });
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -69,7 +69,7 @@ function parse(text: string, path: string, dataStart: number, size: number): Pic
   for (const [name, tensor] of [...tensors].toSorted((a, b) => a[1].begin - b[1].begin || a[1].end - b[1].end)) {
     if (tensor.begin !== end) throw bad(`tensor ${name} starts at byte ${tensor.begin}, the one before it ends at ${end}`);
     end = tensor.end;
-    if (end > size) throw new MtplxError('weights-truncated', { file: path, tensor: name, expected: end, found: size });
+    if (end > size) throw new MtplxError('MTPLX_E_FILE_TRUNCATED', { file: path, tensor: name, expected: end, found: size });
   }
   if (end !== size) throw bad(`the file has ${size} bytes, its tensors end at byte ${end}`);
   return { metadata, tensors };
