@@ -142,13 +142,13 @@ function check<T extends z.ZodType>(schema: T, value: Json, file: string): z.out
 
 function familyType(outer: Json, inner: Json, file: string): string {
   const types = [outer['model_type'], inner['model_type']].filter((type) => typeof type === 'string');
-  const known = types.find((type) => type in families);
+  const known = types.find((type) => Object.hasOwn(families, type));
   if (known !== undefined) return known;
   const type = types[0];
   if (type === undefined) throw new MtplxError('MTPLX_E_CONFIG_KEY', { file, key: 'model_type', problem: 'is missing' });
   const supported = Object.keys(families).join(', ');
   if (type === drafterType) throw new MtplxError('MTPLX_E_MODEL_FAMILY', { file, family: `${type} (an MTP head alone; name it as the drafter of its model)`, supported });
-  throw new MtplxError('MTPLX_E_MODEL_FAMILY', { file, family: type in withoutBackend ? `${type} (${withoutBackend[type]})` : type, supported });
+  throw new MtplxError('MTPLX_E_MODEL_FAMILY', { file, family: Object.hasOwn(withoutBackend, type) ? `${type} (${withoutBackend[type]})` : type, supported });
 }
 
 function refuseUnknownForms(outer: Json, inner: Json, file: string): void {

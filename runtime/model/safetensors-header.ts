@@ -78,7 +78,7 @@ function parse(text: string, path: string, dataStart: number, size: number): Pic
 function parseTensor(name: string, entry: unknown, dataStart: number, bad: (problem: string) => MtplxError): HeaderTensor {
   if (!isRecord(entry)) throw bad(`tensor ${name} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !(dtype in dtypeBytes)) throw bad(`tensor ${name} has the unknown dtype ${JSON.stringify(dtype)}`);
+  if (typeof dtype !== 'string' || !Object.hasOwn(dtypeBytes, dtype)) throw bad(`tensor ${name} has the unknown dtype ${JSON.stringify(dtype)}`);
   if (!isCounts(shape)) throw bad(`tensor ${name} has the shape ${JSON.stringify(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2) throw bad(`tensor ${name} has the offsets ${JSON.stringify(offsets)}`);
   const [begin, end] = offsets as [number, number];
