@@ -52,7 +52,10 @@ function run(...args: string[]): { status: number | null; stdout: string; stderr
 }
 
 /** Sends the signals once the command says that it is ready. */
-async function stopped(args: string[], ...signals: NodeJS.Signals[]): Promise<{ status: number | null; stdout: string; stderr: string }> {
+async function stopped(
+  args: string[],
+  ...signals: NodeJS.Signals[]
+): Promise<{ status: number | null; stdout: string; stderr: string }> {
   const child = spawn(process.execPath, ['--no-warnings', probe, ...args], { timeout: 30_000 });
   let [stdout, stderr] = ['', ''];
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
@@ -109,7 +112,10 @@ test('a bug exits with 1 and shows its stack only when asked', () => {
   assert.is(plain.status, 1);
   assert.match(plain.stderr, 'MTPLX_E_INTERNAL');
   assert.not.match(plain.stderr, 'probe.ts');
-  const debug = spawnSync(process.execPath, [probe, 'bug'], { encoding: 'utf8', env: { ...process.env, MTPLX_DEBUG: '1' } });
+  const debug = spawnSync(process.execPath, [probe, 'bug'], {
+    encoding: 'utf8',
+    env: { ...process.env, MTPLX_DEBUG: '1' },
+  });
   assert.match(debug.stderr, 'probe.ts');
 });
 

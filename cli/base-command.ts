@@ -57,7 +57,11 @@ export abstract class BaseCommand extends Command {
 /** What oclif's parser found, in one line: it appends a hint for terminals. */
 function usageError(error: Error): MtplxError {
   const [problem = ''] = error.message.split('\n');
-  return new MtplxError('MTPLX_E_OPTION', { option: 'Command line', problem: problem.replace(/\.$/, '') }, { cause: error });
+  return new MtplxError(
+    'MTPLX_E_OPTION',
+    { option: 'Command line', problem: problem.replace(/\.$/, '') },
+    { cause: error },
+  );
 }
 
 function stackOf(error: Error): string {

@@ -118,9 +118,7 @@ export interface Filter {
  * falling order of probability. `gumbel`: argmax of ln p + Gumbel noise keyed by (seed, choice, position, token id).
  */
 export type Noise =
-  | { kind: 'none' }
-  | { kind: 'uniform'; uniforms: Float64Array }
-  | { kind: 'gumbel'; seed: bigint; choice: number };
+  { kind: 'none' } | { kind: 'uniform'; uniforms: Float64Array } | { kind: 'gumbel'; seed: bigint; choice: number };
 
 export interface DrawSpec {
   filter: Filter;
@@ -224,7 +222,11 @@ export interface NativeAddon {
    * The MTP layer over a whole sequence: hidden [T, H] and next tokens [T] give post-norm hidden [T, H] and logits
    * [T, V], each row attending to the rows before it. For golden tests of the recursion.
    */
-  mtpForward(model: number, hidden: Float32Array, tokens: Int32Array): Promise<{ hidden: Float32Array; logits: Float32Array }>;
+  mtpForward(
+    model: number,
+    hidden: Float32Array,
+    tokens: Int32Array,
+  ): Promise<{ hidden: Float32Array; logits: Float32Array }>;
   inspect(sequence: number): Promise<SequenceState>;
   /** Nanoseconds and calls of each kernel since the last call, by name. */
   kernelTimes(): Promise<{ name: string; ns: number; calls: number }[]>;

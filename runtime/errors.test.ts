@@ -45,7 +45,10 @@ test('every code that the engine throws stands in the table', () => {
   const sources = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(cpp|h)$/.test(file));
   const used = sources.flatMap((file) => readFileSync(join(folder, file), 'utf8').match(/MTPLX_E_\w+/g) ?? []);
   assert.ok(used.length > 10);
-  assert.equal([...new Set(used)].filter((code) => !Object.hasOwn(errorTable, code)), []);
+  assert.equal(
+    [...new Set(used)].filter((code) => !Object.hasOwn(errorTable, code)),
+    [],
+  );
 });
 
 test('a message is filled from its parameters', () => {
@@ -58,7 +61,9 @@ test('a message is filled from its parameters', () => {
 });
 
 test('an error of the addon keeps its message and takes the rest from the table', () => {
-  const thrown = Object.assign(new Error('Wrong shape of x: expected [2], found [3].'), { code: 'MTPLX_E_TENSOR_SHAPE' });
+  const thrown = Object.assign(new Error('Wrong shape of x: expected [2], found [3].'), {
+    code: 'MTPLX_E_TENSOR_SHAPE',
+  });
   const error = fromNative(thrown);
   assert.instance(error, MtplxError);
   assert.is((error as MtplxError).code, 'MTPLX_E_TENSOR_SHAPE');
@@ -75,7 +80,10 @@ test('errors with other codes come back as they are', () => {
 
 test('any thrown value becomes an error of the table', () => {
   assert.is(asMtplxError(new DOMException('away', 'AbortError')).code, 'MTPLX_E_ABORTED');
-  assert.is(asMtplxError(Object.assign(new Error('x'), { code: 'ENOSPC', path: '/a' })).message, 'No space left while writing /a.');
+  assert.is(
+    asMtplxError(Object.assign(new Error('x'), { code: 'ENOSPC', path: '/a' })).message,
+    'No space left while writing /a.',
+  );
   assert.is(asMtplxError(new TypeError('x is not a function')).code, 'MTPLX_E_INTERNAL');
   assert.is(asMtplxError(undefined).code, 'MTPLX_E_INTERNAL');
 });

@@ -7,34 +7,154 @@
  */
 const table = {
   MTPLX_E_ABORTED: entry('Stopped: {reason}.', 130, 499, 'Nothing to do: the work was cancelled.'),
-  MTPLX_E_ADDON_BROKEN: entry('Cannot load the native addon {path}: {reason}.', 1, 500, 'Build it again: npm run build:native. If the message names a library, MLX moved: remove build/node first.'),
-  MTPLX_E_ADDON_MISSING: entry('The native addon is not built: no {path}.', 1, 500, 'Run npm run build:native in the folder of the package. It needs CMake, a C++20 compiler, and Python 3 with pip for MLX.'),
-  MTPLX_E_BACKEND_UNSUPPORTED: entry('Backend {backend} is not supported.', 4, 400, 'Use --backend cpu. metal and cuda come when their kernels pass every exactness gate.'),
-  MTPLX_E_CHAT_TEMPLATE: entry('{file}: the chat template failed: {problem}.', 3, 400, 'Check the messages, or give the prompt without template (--raw).'),
-  MTPLX_E_CONFIG_KEY: entry('{file}: {key} {problem}.', 3, 500, 'Required keys have no defaults here: take config.json from the original checkpoint.'),
-  MTPLX_E_CONFIG_UNSUPPORTED: entry('{file}: {key} is {found}; supported: {supported}.', 4, 500, 'Use a checkpoint of a supported form.'),
-  MTPLX_E_CONVERT: entry('Cannot convert {folder}: {problem}.', 1, 500, 'Check the source folder and the options of mtplx convert.'),
+  MTPLX_E_ADDON_BROKEN: entry(
+    'Cannot load the native addon {path}: {reason}.',
+    1,
+    500,
+    'Build it again: npm run build:native. If the message names a library, MLX moved: remove build/node first.',
+  ),
+  MTPLX_E_ADDON_MISSING: entry(
+    'The native addon is not built: no {path}.',
+    1,
+    500,
+    'Run npm run build:native in the folder of the package. It needs CMake, a C++20 compiler, and Python 3 with pip for MLX.',
+  ),
+  MTPLX_E_BACKEND_UNSUPPORTED: entry(
+    'Backend {backend} is not supported.',
+    4,
+    400,
+    'Use --backend cpu. metal and cuda come when their kernels pass every exactness gate.',
+  ),
+  MTPLX_E_CHAT_TEMPLATE: entry(
+    '{file}: the chat template failed: {problem}.',
+    3,
+    400,
+    'Check the messages, or give the prompt without template (--raw).',
+  ),
+  MTPLX_E_CONFIG_KEY: entry(
+    '{file}: {key} {problem}.',
+    3,
+    500,
+    'Required keys have no defaults here: take config.json from the original checkpoint.',
+  ),
+  MTPLX_E_CONFIG_UNSUPPORTED: entry(
+    '{file}: {key} is {found}; supported: {supported}.',
+    4,
+    500,
+    'Use a checkpoint of a supported form.',
+  ),
+  MTPLX_E_CONVERT: entry(
+    'Cannot convert {folder}: {problem}.',
+    1,
+    500,
+    'Check the source folder and the options of mtplx convert.',
+  ),
   MTPLX_E_DISK_FULL: entry('No space left while writing {path}.', 1, 507, 'Free some space, or choose another folder.'),
-  MTPLX_E_DISPOSED: entry('This {what} was disposed of.', 1, 503, 'Make a new one; dispose of it only after its last use.'),
-  MTPLX_E_DRAFT_HEAD_POINTLESS: entry('The LM head already has {bits} bits: a draft head of {wanted} bits gains nothing.', 2, 400, 'Leave the draft head out.'),
-  MTPLX_E_ENGINE: entry('The engine failed: {problem}.', 1, 500, 'Dispose of the model and load it again. Please report this with the message.'),
-  MTPLX_E_ENGINE_USAGE: entry('Wrong use of the engine: {problem}.', 1, 500, 'This is a bug of the caller. Please report it with the message.'),
+  MTPLX_E_DISPOSED: entry(
+    'This {what} was disposed of.',
+    1,
+    503,
+    'Make a new one; dispose of it only after its last use.',
+  ),
+  MTPLX_E_DRAFT_HEAD_POINTLESS: entry(
+    'The LM head already has {bits} bits: a draft head of {wanted} bits gains nothing.',
+    2,
+    400,
+    'Leave the draft head out.',
+  ),
+  MTPLX_E_ENGINE: entry(
+    'The engine failed: {problem}.',
+    1,
+    500,
+    'Dispose of the model and load it again. Please report this with the message.',
+  ),
+  MTPLX_E_ENGINE_USAGE: entry(
+    'Wrong use of the engine: {problem}.',
+    1,
+    500,
+    'This is a bug of the caller. Please report it with the message.',
+  ),
   MTPLX_E_FILE_BROKEN: entry('{file}: {problem}.', 3, 500, 'Download or convert the file again.'),
-  MTPLX_E_FILE_TRUNCATED: entry('{file} is cut off in {tensor}: expected {expected} bytes, found {found}.', 3, 500, 'Download the file again.'),
-  MTPLX_E_INTERNAL: entry('Unexpected error: {problem}.', 1, 500, 'This is a bug. Run again with MTPLX_DEBUG=1 and report the stack trace.'),
-  MTPLX_E_ISA: entry('Instruction set {isa} is unknown or does not run on this CPU.', 2, 500, 'Unset MTPLX_ISA, or name a set that this CPU runs.'),
-  MTPLX_E_MODEL_FAMILY: entry('{file}: model_type {family} has no backend. Supported: {supported}.', 4, 500, 'Choose a model of a supported family.'),
-  MTPLX_E_MODEL_NOT_FOUND: entry('No model in {folder}: {problem}.', 2, 404, 'Give the folder that holds config.json and the safetensors files.'),
-  MTPLX_E_NO_MTP: entry('{folder} has no MTP head.', 2, 400, 'Use a checkpoint that ships its MTP weights, or decode plainly (--no-mtp).'),
+  MTPLX_E_FILE_TRUNCATED: entry(
+    '{file} is cut off in {tensor}: expected {expected} bytes, found {found}.',
+    3,
+    500,
+    'Download the file again.',
+  ),
+  MTPLX_E_INTERNAL: entry(
+    'Unexpected error: {problem}.',
+    1,
+    500,
+    'This is a bug. Run again with MTPLX_DEBUG=1 and report the stack trace.',
+  ),
+  MTPLX_E_ISA: entry(
+    'Instruction set {isa} is unknown or does not run on this CPU.',
+    2,
+    500,
+    'Unset MTPLX_ISA, or name a set that this CPU runs.',
+  ),
+  MTPLX_E_MODEL_FAMILY: entry(
+    '{file}: model_type {family} has no backend. Supported: {supported}.',
+    4,
+    500,
+    'Choose a model of a supported family.',
+  ),
+  MTPLX_E_MODEL_NOT_FOUND: entry(
+    'No model in {folder}: {problem}.',
+    2,
+    404,
+    'Give the folder that holds config.json and the safetensors files.',
+  ),
+  MTPLX_E_NO_MTP: entry(
+    '{folder} has no MTP head.',
+    2,
+    400,
+    'Use a checkpoint that ships its MTP weights, or decode plainly (--no-mtp).',
+  ),
   MTPLX_E_OPTION: entry('{option}: {problem}.', 2, 400, 'See --help for the values that are allowed.'),
-  MTPLX_E_OUT_OF_MEMORY: entry('Out of memory: {problem}.', 1, 507, 'Use a smaller model, fewer bits or a shorter context.'),
-  MTPLX_E_PROMPT_TOO_LONG: entry('The prompt has {tokens} tokens, {limit} fit.', 2, 400, 'Shorten the prompt, or ask for fewer new tokens.'),
-  MTPLX_E_QUANTIZATION: entry('{file}: tensor {tensor} has an impossible quantisation: expected {expected}, found {found}.', 3, 500, 'Convert the model again, or correct the quantization entry of config.json.'),
-  MTPLX_E_SEQUENCE_LOST: entry('An earlier error left this sequence in an unknown state: {problem}.', 1, 500, 'Dispose of the sequence and start a new one.'),
+  MTPLX_E_OUT_OF_MEMORY: entry(
+    'Out of memory: {problem}.',
+    1,
+    507,
+    'Use a smaller model, fewer bits or a shorter context.',
+  ),
+  MTPLX_E_PROMPT_TOO_LONG: entry(
+    'The prompt has {tokens} tokens, {limit} fit.',
+    2,
+    400,
+    'Shorten the prompt, or ask for fewer new tokens.',
+  ),
+  MTPLX_E_QUANTIZATION: entry(
+    '{file}: tensor {tensor} has an impossible quantisation: expected {expected}, found {found}.',
+    3,
+    500,
+    'Convert the model again, or correct the quantization entry of config.json.',
+  ),
+  MTPLX_E_SEQUENCE_LOST: entry(
+    'An earlier error left this sequence in an unknown state: {problem}.',
+    1,
+    500,
+    'Dispose of the sequence and start a new one.',
+  ),
   MTPLX_E_SUITE_UNKNOWN: entry('There is no suite {suite}. Known: {known}.', 2, 400, 'Name one of the known suites.'),
-  MTPLX_E_TENSOR_DTYPE: entry('{file}: tensor {tensor} has the wrong element type: expected {expected}, found {found}.', 3, 500, 'Convert the model again from the original checkpoint.'),
-  MTPLX_E_TENSOR_MISSING: entry('{file}: tensor {tensor} is missing: expected {expected}, found {found}.', 3, 500, 'Download all shards, or convert the model again.'),
-  MTPLX_E_TENSOR_SHAPE: entry('{file}: tensor {tensor} has the wrong shape: expected {expected}, found {found}.', 3, 500, 'Check that config.json belongs to these weights.'),
+  MTPLX_E_TENSOR_DTYPE: entry(
+    '{file}: tensor {tensor} has the wrong element type: expected {expected}, found {found}.',
+    3,
+    500,
+    'Convert the model again from the original checkpoint.',
+  ),
+  MTPLX_E_TENSOR_MISSING: entry(
+    '{file}: tensor {tensor} is missing: expected {expected}, found {found}.',
+    3,
+    500,
+    'Download all shards, or convert the model again.',
+  ),
+  MTPLX_E_TENSOR_SHAPE: entry(
+    '{file}: tensor {tensor} has the wrong shape: expected {expected}, found {found}.',
+    3,
+    500,
+    'Check that config.json belongs to these weights.',
+  ),
   MTPLX_E_TOKENIZER: entry('{file}: {problem}.', 3, 500, 'The folder needs the tokenizer.json of its own model.'),
 } as const;
 
@@ -46,11 +166,18 @@ interface Entry<Message extends string> {
   remedy: string;
 }
 
-function entry<const Message extends string>(message: Message, exit: number, status: number, remedy: string): Entry<Message> {
+function entry<const Message extends string>(
+  message: Message,
+  exit: number,
+  status: number,
+  remedy: string,
+): Entry<Message> {
   return { message, exit, status, remedy };
 }
 
-type Names<Message extends string> = Message extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
+type Names<Message extends string> = Message extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Names<Rest>
+  : never;
 
 export type ErrorCode = keyof typeof table;
 export type ErrorParams<Code extends ErrorCode> = Record<Names<(typeof table)[Code]['message']>, unknown>;
@@ -97,7 +224,8 @@ export function fromNative(error: unknown): unknown {
 export function asMtplxError(error: unknown): MtplxError {
   const known = fromNative(error);
   if (known instanceof MtplxError) return known;
-  if (!(known instanceof Error)) return new MtplxError('MTPLX_E_INTERNAL', { problem: String(known) }, { cause: known });
+  if (!(known instanceof Error))
+    return new MtplxError('MTPLX_E_INTERNAL', { problem: String(known) }, { cause: known });
   const problem = known.message.replace(/\.$/, '');
   if (known.name === 'AbortError') return new MtplxError('MTPLX_E_ABORTED', { reason: problem }, { cause: known });
   const { code, path } = known as NodeJS.ErrnoException;

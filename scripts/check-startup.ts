@@ -17,7 +17,9 @@ const times: { bare: number; help: number }[] = [];
 time(help);
 for (let i = 0; i < rounds; i++) times.push({ bare: time(['-e', '0']), help: time(help) });
 const [bare, full] = [median(times.map((t) => t.bare)), median(times.map((t) => t.help))];
-console.log(`node -e 0: ${bare.toFixed(0)} ms, mtplx --help: ${full.toFixed(0)} ms, budget ${budgetMs} ms between them`);
+console.log(
+  `node -e 0: ${bare.toFixed(0)} ms, mtplx --help: ${full.toFixed(0)} ms, budget ${budgetMs} ms between them`,
+);
 if (full - bare > budgetMs) process.exitCode = 1;
 
 function time(args: string[]): number {

@@ -66,7 +66,11 @@ test('an import that leads nowhere', ({ root }) => {
 });
 
 test('a cycle between TypeScript files', ({ root }) => {
-  const files = { 'cli/a.ts': "import './b.ts';", 'cli/b.ts': "import './c.ts';", 'cli/c.ts': "import type { B } from './b.ts';" };
+  const files = {
+    'cli/a.ts': "import './b.ts';",
+    'cli/b.ts': "import './c.ts';",
+    'cli/c.ts': "import type { B } from './b.ts';",
+  };
   assert.equal(problems(root, files), ['import cycle: cli/b.ts → cli/c.ts → cli/b.ts']);
 });
 

@@ -33,7 +33,9 @@ export function importProblems(root: string): string[] {
     ...typescript.map((file): [string, string[]] => [file, modules(root, file)]),
     ...cpp.map((file): [string, string[]] => [file, includes(root, file)]),
   ]);
-  return [...graph].flatMap(([file, targets]) => targets.flatMap((target) => broken(root, file, target))).concat(cycles(graph));
+  return [...graph]
+    .flatMap(([file, targets]) => targets.flatMap((target) => broken(root, file, target)))
+    .concat(cycles(graph));
 }
 
 function modules(root: string, file: string): string[] {

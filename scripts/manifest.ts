@@ -12,6 +12,8 @@ const text = `${JSON.stringify(plugin.manifest, null, 2)}\n`;
 if (!process.argv.includes('--check')) {
   writeFileSync(file, text);
 } else if (text !== readFileSync(file, 'utf8')) {
-  console.error('oclif.manifest.json does not match the commands: run npm run build:ts && npm run manifest and commit it.');
+  console.error(
+    'oclif.manifest.json does not match the commands: run npm run build:ts && npm run manifest and commit it.',
+  );
   process.exitCode = 1;
 }

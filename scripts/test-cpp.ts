@@ -17,12 +17,17 @@ function buildAndRun(): Counts {
   const options = ['-DMTPLX_ADDON=OFF', ...launcher(), ...process.argv.slice(2)];
   if (!run('cmake', ['-S', '.', '-B', folder, ...options])) return failed;
   if (/^DOCTEST_INCLUDE:.*-NOTFOUND$/m.test(readFileSync(join(packageRoot, folder, 'CMakeCache.txt'), 'utf8'))) {
-    console.log('Skipped: the C++ tests need doctest (Debian: apt-get install doctest-dev, Homebrew: brew install doctest).');
+    console.log(
+      'Skipped: the C++ tests need doctest (Debian: apt-get install doctest-dev, Homebrew: brew install doctest).',
+    );
     return { ...none, skipped: testCases() };
   }
   const parallel = String(Math.min(availableParallelism(), 8));
   if (!run('cmake', ['--build', folder, '--parallel', parallel, '--target', 'mtplx_tests'])) return failed;
-  const tests = spawnSync(join(packageRoot, folder, 'kernels/mtplx_tests'), ['--no-colors'], { cwd: packageRoot, encoding: 'utf8' });
+  const tests = spawnSync(join(packageRoot, folder, 'kernels/mtplx_tests'), ['--no-colors'], {
+    cwd: packageRoot,
+    encoding: 'utf8',
+  });
   console.log(`${tests.stdout}${tests.stderr}`);
   const summary = /test cases: +(\d+) \| +(\d+) passed \| +(\d+) failed \| +(\d+) skipped/.exec(tests.stdout);
   if (!summary) {
@@ -47,5 +52,8 @@ function launcher(): string[] {
 
 function testCases(): number {
   const tests = sources(['kernels', 'native/tests'], /\.cpp$/);
-  return tests.reduce((sum, file) => sum + (readFileSync(join(packageRoot, file), 'utf8').match(/^TEST_CASE/gm)?.length ?? 0), 0);
+  return tests.reduce(
+    (sum, file) => sum + (readFileSync(join(packageRoot, file), 'utf8').match(/^TEST_CASE/gm)?.length ?? 0),
+    0,
+  );
 }

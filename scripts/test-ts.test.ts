@@ -28,7 +28,12 @@ interface Outcome {
   stdout: string;
 }
 
-function run(root: string, files: Record<string, string>, args: string[] = [], env: Record<string, string> = {}): Outcome {
+function run(
+  root: string,
+  files: Record<string, string>,
+  args: string[] = [],
+  env: Record<string, string> = {},
+): Outcome {
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, file)), { recursive: true });
     writeFileSync(join(root, file), text);
@@ -41,17 +46,30 @@ function run(root: string, files: Record<string, string>, args: string[] = [], e
 }
 
 test('adds up what ran', ({ root }) => {
-  const files = { 'a/one.test.ts': good, 'two.test.ts': good, 'node_modules/x.test.ts': 'throw 1', 'dist/x.test.ts': 'throw 1' };
+  const files = {
+    'a/one.test.ts': good,
+    'two.test.ts': good,
+    'node_modules/x.test.ts': 'throw 1',
+    'dist/x.test.ts': 'throw 1',
+  };
   const { status, last } = run(root, files);
   assert.equal([status, last], [0, '2 passed, 0 failed']);
 });
 
 const faults: [name: string, text: string, last: string][] = [
-  ['a test that fails', `${head} test('bad', () => { throw new Error('no'); }); test('good', () => {}); test.run();`, '1 passed, 1 failed'],
+  [
+    'a test that fails',
+    `${head} test('bad', () => { throw new Error('no'); }); test('good', () => {}); test.run();`,
+    '1 passed, 1 failed',
+  ],
   ['a file that forgets run()', `${head} test('never', () => {});`, '0 passed, 1 failed'],
   ['a file without a test', `${head} test.run();`, '0 passed, 1 failed'],
   ['a file that cannot be loaded', `import './nowhere.ts';`, '0 passed, 1 failed'],
-  ['a before hook that throws', `${head} test.before(() => { throw new Error('no'); }); test('good', () => {}); test.run();`, '0 passed, 1 failed'],
+  [
+    'a before hook that throws',
+    `${head} test.before(() => { throw new Error('no'); }); test('good', () => {}); test.run();`,
+    '0 passed, 1 failed',
+  ],
 ];
 for (const [name, text, last] of faults) {
   test(`fails on ${name}`, ({ root }) => {

@@ -46,7 +46,8 @@ for (const [index, file] of files.entries()) {
   }
 }
 await uvu.exec();
-if (sum.passed + sum.failed + sum.skipped === 0) problem(`No test ran${filters.length ? ` for ${filters.join(' ')}` : ''}.`);
+if (sum.passed + sum.failed + sum.skipped === 0)
+  problem(`No test ran${filters.length ? ` for ${filters.join(' ')}` : ''}.`);
 report();
 
 function find(folder: string): string[] {

@@ -4,7 +4,10 @@ import { Progress } from './progress.ts';
 
 const test = suite('progress');
 
-function terminal(isTTY = true, columns = 80): { isTTY: boolean; columns: number; text: string; write(text: string): void } {
+function terminal(
+  isTTY = true,
+  columns = 80,
+): { isTTY: boolean; columns: number; text: string; write(text: string): void } {
   return {
     isTTY,
     columns,

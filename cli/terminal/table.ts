@@ -8,7 +8,14 @@ export interface Column {
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const lines = [columns.map((column) => column.heading), ...rows];
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => width(line[i] ?? ''))));
-  return lines.map((line) => columns.map((column, i) => pad(line[i] ?? '', widths[i] ?? 0, column)).join('  ').trimEnd()).join('\n');
+  return lines
+    .map((line) =>
+      columns
+        .map((column, i) => pad(line[i] ?? '', widths[i] ?? 0, column))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }
 
 function pad(cell: string, size: number, { numeric = false }: Column): string {

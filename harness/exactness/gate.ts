@@ -84,7 +84,10 @@ export interface Step {
 }
 
 /** One cycle with greedy drafts and every logits row. */
-export async function step(sequence: EngineSequence, { keep, tokens, depth = 0, logits = 'all' }: Step): Promise<CycleResult> {
+export async function step(
+  sequence: EngineSequence,
+  { keep, tokens, depth = 0, logits = 'all' }: Step,
+): Promise<CycleResult> {
   return sequence.cycle({
     keep,
     tokens: Int32Array.from(tokens),

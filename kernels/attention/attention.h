@@ -27,7 +27,7 @@ struct KvRows {
 struct AttentionSegment {
   int row_begin; // in q, k, v
   int row_count;
-  int position; // of the first new row
+  int position;                    // of the first new row
   std::vector<mx::array> k_blocks; // positions 0 .. block_rows-1, see kv_cache.h
   std::vector<mx::array> v_blocks;
   int block_rows;
@@ -45,14 +45,13 @@ struct AttentionOutput {
 // f32 [M, kv_heads * head_dim], norms f32 [head_dim] (effective weights).
 // block_rows plus the extra rows equal `position`. The softmax is summed in blocks of
 // 64 absolute positions, merged in order: a row's bits depend on its own history alone.
-AttentionOutput attention(
-    const mx::array& q,
-    const mx::array& k,
-    const mx::array& v,
-    const mx::array& q_norm,
-    const mx::array& k_norm,
-    const AttentionSpec& spec,
-    const std::vector<AttentionSegment>& segments,
-    mx::Stream s);
+AttentionOutput attention(const mx::array& q,
+                          const mx::array& k,
+                          const mx::array& v,
+                          const mx::array& q_norm,
+                          const mx::array& k_norm,
+                          const AttentionSpec& spec,
+                          const std::vector<AttentionSegment>& segments,
+                          mx::Stream s);
 
 } // namespace mtplx::kernels

@@ -15,29 +15,27 @@ struct LogitEdit {
 
 struct RowEdits {
   std::vector<LogitEdit> edits; // in order; an id may appear more than once
-  std::vector<uint32_t> mask; // empty, or ceil(V / 32) words, bit i%32 of word i/32
+  std::vector<uint32_t> mask;   // empty, or ceil(V / 32) words, bit i%32 of word i/32
 };
 
 struct CandidateSpec {
   double temperature; // for the second log-sum-exp; 0 repeats the first
-  int count; // candidates wanted, 1 .. V
+  int count;          // candidates wanted, 1 .. V
 };
 
 struct CandidateOutput {
-  mx::array ids; // i32 [R, W] by falling logit, ties to the lower id; -1 beyond
-  mx::array logits; // f32 [R, W] raw (edited) logits, -inf beyond
+  mx::array ids;     // i32 [R, W] by falling logit, ties to the lower id; -1 beyond
+  mx::array logits;  // f32 [R, W] raw (edited) logits, -inf beyond
   mx::array log_sum; // f64 [R, 2]: log-sum-exp at T = 1 and at the temperature
 };
 
 // logits f32 [R, V]; edits empty or one entry a row. W is the largest count.
-CandidateOutput candidates(
-    const mx::array& logits,
-    const std::vector<CandidateSpec>& specs,
-    const std::vector<RowEdits>& edits,
-    mx::Stream s);
+CandidateOutput candidates(const mx::array& logits,
+                           const std::vector<CandidateSpec>& specs,
+                           const std::vector<RowEdits>& edits,
+                           mx::Stream s);
 
 // logits with the edits applied, f32 [R, V].
-mx::array edited(
-    const mx::array& logits, const std::vector<RowEdits>& edits, mx::Stream s);
+mx::array edited(const mx::array& logits, const std::vector<RowEdits>& edits, mx::Stream s);
 
 } // namespace mtplx::kernels

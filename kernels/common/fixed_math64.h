@@ -114,8 +114,7 @@ inline double softplus(double x) {
 inline void sincos(double x, double* sine, double* cosine) {
   constexpr double magic = 6755399441055744.0;
   double n = (x * 6.36619772367581382433e-01 + magic) - magic;
-  double r = ((x - n * 1.57079632673412561417e+00) - n * 6.07710050630396597660e-11) -
-      n * 2.02226624879595063154e-21;
+  double r = ((x - n * 1.57079632673412561417e+00) - n * 6.07710050630396597660e-11) - n * 2.02226624879595063154e-21;
   double z = r * r;
   double s = -1.0 / 1307674368000.0;
   s = s * z + 1.0 / 6227020800.0;

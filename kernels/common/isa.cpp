@@ -27,8 +27,7 @@ std::atomic<int>& chosen() {
     }
     Isa wanted = parse_isa(forced);
     if (!isa_runs_here(wanted)) {
-      throw std::invalid_argument(
-          std::string("[isa] MTPLX_ISA=") + forced + " does not run on this CPU.");
+      throw std::invalid_argument(std::string("[isa] MTPLX_ISA=") + forced + " does not run on this CPU.");
     }
     return static_cast<int>(wanted);
   }();
@@ -43,8 +42,7 @@ Isa active_isa() {
 
 void force_isa(Isa isa) {
   if (!isa_runs_here(isa)) {
-    throw std::invalid_argument(
-        std::string("[isa] ") + isa_name(isa) + " does not run on this CPU.");
+    throw std::invalid_argument(std::string("[isa] ") + isa_name(isa) + " does not run on this CPU.");
   }
   chosen().store(static_cast<int>(isa), std::memory_order_relaxed);
 }
@@ -69,9 +67,7 @@ Isa parse_isa(const std::string& name) {
       return isa;
     }
   }
-  throw std::invalid_argument(
-      "[isa] Unknown instruction set '" + name +
-      "': use scalar, avx2, avx512 or neon.");
+  throw std::invalid_argument("[isa] Unknown instruction set '" + name + "': use scalar, avx2, avx512 or neon.");
 }
 
 bool isa_runs_here(Isa isa) {
@@ -82,13 +78,10 @@ bool isa_runs_here(Isa isa) {
     case Isa::scalar:
       return true;
     case Isa::avx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-          __builtin_cpu_supports("bmi2");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
     case Isa::avx512:
-      return __builtin_cpu_supports("avx512f") &&
-          __builtin_cpu_supports("avx512bw") &&
-          __builtin_cpu_supports("avx512dq") &&
-          __builtin_cpu_supports("avx512vl");
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     case Isa::neon:
       return false;
   }

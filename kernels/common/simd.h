@@ -26,17 +26,37 @@ namespace mtplx::kernels::MTPLX_ISA {
 struct f32x16 {
   __m512 v;
 };
-MTPLX_INLINE f32x16 load(const float* p) { return {_mm512_loadu_ps(p)}; }
-MTPLX_INLINE void store(float* p, f32x16 a) { _mm512_storeu_ps(p, a.v); }
-MTPLX_INLINE f32x16 splat(float x) { return {_mm512_set1_ps(x)}; }
-MTPLX_INLINE f32x16 operator+(f32x16 a, f32x16 b) { return {_mm512_add_ps(a.v, b.v)}; }
-MTPLX_INLINE f32x16 operator-(f32x16 a, f32x16 b) { return {_mm512_sub_ps(a.v, b.v)}; }
-MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) { return {_mm512_mul_ps(a.v, b.v)}; }
-MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) { return {_mm512_div_ps(a.v, b.v)}; }
-MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+MTPLX_INLINE f32x16 load(const float* p) {
+  return {_mm512_loadu_ps(p)};
+}
+MTPLX_INLINE void store(float* p, f32x16 a) {
+  _mm512_storeu_ps(p, a.v);
+}
+MTPLX_INLINE f32x16 splat(float x) {
+  return {_mm512_set1_ps(x)};
+}
+MTPLX_INLINE f32x16 operator+(f32x16 a, f32x16 b) {
+  return {_mm512_add_ps(a.v, b.v)};
+}
+MTPLX_INLINE f32x16 operator-(f32x16 a, f32x16 b) {
+  return {_mm512_sub_ps(a.v, b.v)};
+}
+MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) {
+  return {_mm512_mul_ps(a.v, b.v)};
+}
+MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) {
+  return {_mm512_div_ps(a.v, b.v)};
+}
+MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
 
-MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) { return {_mm512_max_ps(a.v, b.v)}; }
-MTPLX_INLINE f32x16 round(f32x16 a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) {
+  return {_mm512_max_ps(a.v, b.v)};
+}
+MTPLX_INLINE f32x16 round(f32x16 a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
 // b where a < limit (false for NaN), else c.
 MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, _mm512_set1_ps(limit), _CMP_LT_OQ), c.v, b.v)};
@@ -44,17 +64,27 @@ MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
 struct i32x16 {
   __m512i v;
 };
-MTPLX_INLINE i32x16 load_u32(const uint32_t* p) { return {_mm512_loadu_si512(p)}; }
-MTPLX_INLINE i32x16 operator&(i32x16 a, uint32_t mask) { return {_mm512_and_si512(a.v, _mm512_set1_epi32(static_cast<int>(mask)))}; }
+MTPLX_INLINE i32x16 load_u32(const uint32_t* p) {
+  return {_mm512_loadu_si512(p)};
+}
+MTPLX_INLINE i32x16 operator&(i32x16 a, uint32_t mask) {
+  return {_mm512_and_si512(a.v, _mm512_set1_epi32(static_cast<int>(mask)))};
+}
 template <int n>
-MTPLX_INLINE i32x16 shift_right(i32x16 a) { return {_mm512_srli_epi32(a.v, n)}; }
-MTPLX_INLINE f32x16 to_float(i32x16 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+MTPLX_INLINE i32x16 shift_right(i32x16 a) {
+  return {_mm512_srli_epi32(a.v, n)};
+}
+MTPLX_INLINE f32x16 to_float(i32x16 a) {
+  return {_mm512_cvtepi32_ps(a.v)};
+}
 // Integers n in [-126, 127] held as floats to the floats 2^n.
 MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
+  return {
+      _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n.v), _mm512_set1_epi32(127)), 23))};
 }
 MTPLX_INLINE f32x16 load_bf16(const uint16_t* p) {
-  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
+  return {_mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))), 16))};
 }
 MTPLX_INLINE f32x16 load_f16(const uint16_t* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
@@ -65,21 +95,35 @@ MTPLX_INLINE f32x16 load_f16(const uint16_t* p) {
 struct f32x16 {
   __m256 lo, hi;
 };
-MTPLX_INLINE f32x16 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+MTPLX_INLINE f32x16 load(const float* p) {
+  return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
 MTPLX_INLINE void store(float* p, f32x16 a) {
   _mm256_storeu_ps(p, a.lo);
   _mm256_storeu_ps(p + 8, a.hi);
 }
-MTPLX_INLINE f32x16 splat(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
-MTPLX_INLINE f32x16 operator+(f32x16 a, f32x16 b) { return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
-MTPLX_INLINE f32x16 operator-(f32x16 a, f32x16 b) { return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
-MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
-MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) { return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)}; }
+MTPLX_INLINE f32x16 splat(float x) {
+  return {_mm256_set1_ps(x), _mm256_set1_ps(x)};
+}
+MTPLX_INLINE f32x16 operator+(f32x16 a, f32x16 b) {
+  return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
+}
+MTPLX_INLINE f32x16 operator-(f32x16 a, f32x16 b) {
+  return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)};
+}
+MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) {
+  return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
+MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) {
+  return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
+}
 MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
 
-MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) {
+  return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
+}
 MTPLX_INLINE f32x16 round(f32x16 a) {
   constexpr int mode = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   return {_mm256_round_ps(a.lo, mode), _mm256_round_ps(a.hi, mode)};
@@ -102,8 +146,12 @@ MTPLX_INLINE i32x16 operator&(i32x16 a, uint32_t mask) {
   return {_mm256_and_si256(a.lo, m), _mm256_and_si256(a.hi, m)};
 }
 template <int n>
-MTPLX_INLINE i32x16 shift_right(i32x16 a) { return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)}; }
-MTPLX_INLINE f32x16 to_float(i32x16 a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
+MTPLX_INLINE i32x16 shift_right(i32x16 a) {
+  return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
+}
+MTPLX_INLINE f32x16 to_float(i32x16 a) {
+  return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)};
+}
 // Integers n in [-126, 127] held as floats to the floats 2^n.
 MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
   __m256i bias = _mm256_set1_epi32(127);
@@ -112,8 +160,8 @@ MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
 }
 MTPLX_INLINE f32x16 load_bf16(const uint16_t* p) {
   auto half = [](const uint16_t* q) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(
-        _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q))), 16));
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(q))), 16));
   };
   return {half(p), half(p + 8)};
 }
@@ -127,26 +175,44 @@ MTPLX_INLINE f32x16 load_f16(const uint16_t* p) {
 struct f32x16 {
   float32x4_t q[4];
 };
-#define MTPLX_EACH_(expr)        \
-  f32x16 r;                      \
-  for (int i = 0; i < 4; ++i) {  \
-    r.q[i] = (expr);             \
-  }                              \
+#define MTPLX_EACH_(expr)       \
+  f32x16 r;                     \
+  for (int i = 0; i < 4; ++i) { \
+    r.q[i] = (expr);            \
+  }                             \
   return r
-MTPLX_INLINE f32x16 load(const float* p) { MTPLX_EACH_(vld1q_f32(p + 4 * i)); }
+MTPLX_INLINE f32x16 load(const float* p) {
+  MTPLX_EACH_(vld1q_f32(p + 4 * i));
+}
 MTPLX_INLINE void store(float* p, f32x16 a) {
   for (int i = 0; i < 4; ++i) {
     vst1q_f32(p + 4 * i, a.q[i]);
   }
 }
-MTPLX_INLINE f32x16 splat(float x) { MTPLX_EACH_(vdupq_n_f32(x)); }
-MTPLX_INLINE f32x16 operator+(f32x16 a, f32x16 b) { MTPLX_EACH_(vaddq_f32(a.q[i], b.q[i])); }
-MTPLX_INLINE f32x16 operator-(f32x16 a, f32x16 b) { MTPLX_EACH_(vsubq_f32(a.q[i], b.q[i])); }
-MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) { MTPLX_EACH_(vmulq_f32(a.q[i], b.q[i])); }
-MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) { MTPLX_EACH_(vdivq_f32(a.q[i], b.q[i])); }
-MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { MTPLX_EACH_(vfmaq_f32(c.q[i], a.q[i], b.q[i])); }
-MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) { MTPLX_EACH_(vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i])); }
-MTPLX_INLINE f32x16 round(f32x16 a) { MTPLX_EACH_(vrndnq_f32(a.q[i])); }
+MTPLX_INLINE f32x16 splat(float x) {
+  MTPLX_EACH_(vdupq_n_f32(x));
+}
+MTPLX_INLINE f32x16 operator+(f32x16 a, f32x16 b) {
+  MTPLX_EACH_(vaddq_f32(a.q[i], b.q[i]));
+}
+MTPLX_INLINE f32x16 operator-(f32x16 a, f32x16 b) {
+  MTPLX_EACH_(vsubq_f32(a.q[i], b.q[i]));
+}
+MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) {
+  MTPLX_EACH_(vmulq_f32(a.q[i], b.q[i]));
+}
+MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) {
+  MTPLX_EACH_(vdivq_f32(a.q[i], b.q[i]));
+}
+MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) {
+  MTPLX_EACH_(vfmaq_f32(c.q[i], a.q[i], b.q[i]));
+}
+MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) {
+  MTPLX_EACH_(vbslq_f32(vcgtq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]));
+}
+MTPLX_INLINE f32x16 round(f32x16 a) {
+  MTPLX_EACH_(vrndnq_f32(a.q[i]));
+}
 // b where a < limit (false for NaN), else c.
 MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
   MTPLX_EACH_(vbslq_f32(vcltq_f32(a.q[i], vdupq_n_f32(limit)), b.q[i], c.q[i]));
@@ -174,7 +240,9 @@ MTPLX_INLINE i32x16 shift_right(i32x16 a) {
   }
   return a;
 }
-MTPLX_INLINE f32x16 to_float(i32x16 a) { MTPLX_EACH_(vcvtq_f32_s32(vreinterpretq_s32_u32(a.q[i]))); }
+MTPLX_INLINE f32x16 to_float(i32x16 a) {
+  MTPLX_EACH_(vcvtq_f32_s32(vreinterpretq_s32_u32(a.q[i])));
+}
 // Integers n in [-126, 127] held as floats to the floats 2^n.
 MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
   MTPLX_EACH_(vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n.q[i]), vdupq_n_s32(127)), 23)));
@@ -192,22 +260,42 @@ MTPLX_INLINE f32x16 load_f16(const uint16_t* p) {
 struct f32x16 {
   float x[16];
 };
-#define MTPLX_EACH_(expr)         \
-  f32x16 r;                       \
-  for (int i = 0; i < 16; ++i) {  \
-    r.x[i] = (expr);              \
-  }                               \
+#define MTPLX_EACH_(expr)        \
+  f32x16 r;                      \
+  for (int i = 0; i < 16; ++i) { \
+    r.x[i] = (expr);             \
+  }                              \
   return r
-MTPLX_INLINE f32x16 load(const float* p) { MTPLX_EACH_(p[i]); }
-MTPLX_INLINE void store(float* p, f32x16 a) { std::memcpy(p, a.x, sizeof a.x); }
-MTPLX_INLINE f32x16 splat(float v) { MTPLX_EACH_(v); }
-MTPLX_INLINE f32x16 operator+(f32x16 a, f32x16 b) { MTPLX_EACH_(a.x[i] + b.x[i]); }
-MTPLX_INLINE f32x16 operator-(f32x16 a, f32x16 b) { MTPLX_EACH_(a.x[i] - b.x[i]); }
-MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) { MTPLX_EACH_(a.x[i] * b.x[i]); }
-MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) { MTPLX_EACH_(a.x[i] / b.x[i]); }
-MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) { MTPLX_EACH_(std::fma(a.x[i], b.x[i], c.x[i])); }
-MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) { MTPLX_EACH_(a.x[i] > b.x[i] ? a.x[i] : b.x[i]); }
-MTPLX_INLINE f32x16 round(f32x16 a) { MTPLX_EACH_(std::nearbyint(a.x[i])); }
+MTPLX_INLINE f32x16 load(const float* p) {
+  MTPLX_EACH_(p[i]);
+}
+MTPLX_INLINE void store(float* p, f32x16 a) {
+  std::memcpy(p, a.x, sizeof a.x);
+}
+MTPLX_INLINE f32x16 splat(float v) {
+  MTPLX_EACH_(v);
+}
+MTPLX_INLINE f32x16 operator+(f32x16 a, f32x16 b) {
+  MTPLX_EACH_(a.x[i] + b.x[i]);
+}
+MTPLX_INLINE f32x16 operator-(f32x16 a, f32x16 b) {
+  MTPLX_EACH_(a.x[i] - b.x[i]);
+}
+MTPLX_INLINE f32x16 operator*(f32x16 a, f32x16 b) {
+  MTPLX_EACH_(a.x[i] * b.x[i]);
+}
+MTPLX_INLINE f32x16 operator/(f32x16 a, f32x16 b) {
+  MTPLX_EACH_(a.x[i] / b.x[i]);
+}
+MTPLX_INLINE f32x16 fma(f32x16 a, f32x16 b, f32x16 c) {
+  MTPLX_EACH_(std::fma(a.x[i], b.x[i], c.x[i]));
+}
+MTPLX_INLINE f32x16 max(f32x16 a, f32x16 b) {
+  MTPLX_EACH_(a.x[i] > b.x[i] ? a.x[i] : b.x[i]);
+}
+MTPLX_INLINE f32x16 round(f32x16 a) {
+  MTPLX_EACH_(std::nearbyint(a.x[i]));
+}
 // b where a < limit (false for NaN), else c.
 MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
   MTPLX_EACH_(a.x[i] < limit ? b.x[i] : c.x[i]);
@@ -233,7 +321,9 @@ MTPLX_INLINE i32x16 shift_right(i32x16 a) {
   }
   return a;
 }
-MTPLX_INLINE f32x16 to_float(i32x16 a) { MTPLX_EACH_(static_cast<float>(static_cast<int32_t>(a.x[i]))); }
+MTPLX_INLINE f32x16 to_float(i32x16 a) {
+  MTPLX_EACH_(static_cast<float>(static_cast<int32_t>(a.x[i])));
+}
 MTPLX_INLINE float bits_to_float(uint32_t u) {
   float f;
   std::memcpy(&f, &u, sizeof f);
@@ -241,9 +331,12 @@ MTPLX_INLINE float bits_to_float(uint32_t u) {
 }
 // Integers n in [-126, 127] held as floats to the floats 2^n.
 MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
-  MTPLX_EACH_(n.x[i] == n.x[i] ? bits_to_float(static_cast<uint32_t>(static_cast<int32_t>(n.x[i]) + 127) << 23) : n.x[i]);
+  MTPLX_EACH_(n.x[i] == n.x[i] ? bits_to_float(static_cast<uint32_t>(static_cast<int32_t>(n.x[i]) + 127) << 23)
+                               : n.x[i]);
 }
-MTPLX_INLINE f32x16 load_bf16(const uint16_t* p) { MTPLX_EACH_(bits_to_float(static_cast<uint32_t>(p[i]) << 16)); }
+MTPLX_INLINE f32x16 load_bf16(const uint16_t* p) {
+  MTPLX_EACH_(bits_to_float(static_cast<uint32_t>(p[i]) << 16));
+}
 MTPLX_INLINE float half_to_float(uint16_t h) {
   uint32_t sign = static_cast<uint32_t>(h & 0x8000) << 16;
   int exponent = (h >> 10) & 31;
@@ -256,12 +349,16 @@ MTPLX_INLINE float half_to_float(uint16_t h) {
   }
   return bits_to_float(sign | static_cast<uint32_t>(exponent + 112) << 23 | mantissa << 13);
 }
-MTPLX_INLINE f32x16 load_f16(const uint16_t* p) { MTPLX_EACH_(half_to_float(p[i])); }
+MTPLX_INLINE f32x16 load_f16(const uint16_t* p) {
+  MTPLX_EACH_(half_to_float(p[i]));
+}
 #undef MTPLX_EACH_
 
 #endif
 
-MTPLX_INLINE f32x16 zero() { return splat(0.0f); }
+MTPLX_INLINE f32x16 zero() {
+  return splat(0.0f);
+}
 
 // Sum of the lanes as a fixed tree: halves of 8, 4, 2, 1.
 MTPLX_INLINE float sum_lanes(f32x16 a) {

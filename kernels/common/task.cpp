@@ -15,8 +15,7 @@ thread_local std::shared_ptr<Timings> tls_timings;
 thread_local Phase tls_phase = Phase::verify;
 
 int64_t now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::steady_clock::now().time_since_epoch())
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
 }
 
@@ -24,8 +23,7 @@ int64_t now_ns() {
 class Stopwatch {
  public:
   Stopwatch(Timings* timings, Phase phase, const char* name)
-      : timings_(timings), phase_(phase), name_(name),
-        start_(timings ? now_ns() : 0) {}
+      : timings_(timings), phase_(phase), name_(name), start_(timings ? now_ns() : 0) {}
   ~Stopwatch() {
     if (timings_) {
       timings_->add(phase_, name_, now_ns() - start_);
@@ -44,20 +42,14 @@ class Stopwatch {
 class CpuPrimitive : public mx::Primitive {
  public:
   CpuPrimitive(mx::Stream stream, const char* name)
-      : mx::Primitive(stream), name_(name), timings_(tls_timings),
-        phase_(tls_phase) {}
+      : mx::Primitive(stream), name_(name), timings_(tls_timings), phase_(tls_phase) {}
   void eval_gpu(const std::vector<mx::array>&, std::vector<mx::array>&) override {
-    throw std::runtime_error(
-        std::string("[") + name_ + "] has no GPU implementation.");
+    throw std::runtime_error(std::string("[") + name_ + "] has no GPU implementation.");
   }
-  const char* name() const override {
-    return name_;
-  }
+  const char* name() const override { return name_; }
 
  protected:
-  static mx::array weak(const mx::array& a) {
-    return mx::array::unsafe_weak_copy(a);
-  }
+  static mx::array weak(const mx::array& a) { return mx::array::unsafe_weak_copy(a); }
   static std::vector<mx::array> weak_all(const std::vector<mx::array>& all) {
     std::vector<mx::array> copies;
     copies.reserve(all.size());
@@ -74,17 +66,13 @@ class CpuPrimitive : public mx::Primitive {
 
 class CpuTask final : public CpuPrimitive {
  public:
-  CpuTask(mx::Stream stream, const char* name, TaskBody body)
-      : CpuPrimitive(stream, name), body_(std::move(body)) {}
-  void eval_cpu(
-      const std::vector<mx::array>& inputs,
-      std::vector<mx::array>& outputs) override {
+  CpuTask(mx::Stream stream, const char* name, TaskBody body) : CpuPrimitive(stream, name), body_(std::move(body)) {}
+  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
     for (auto& out : outputs) {
       out.set_data(mx::allocator::malloc(out.nbytes()));
     }
     auto& encoder = mx::cpu::get_command_encoder(stream());
-    encoder.dispatch([in = weak_all(inputs), out = weak_all(outputs),
-                      body = body_, timings = timings_, phase = phase_,
+    encoder.dispatch([in = weak_all(inputs), out = weak_all(outputs), body = body_, timings = timings_, phase = phase_,
                       name = name_]() mutable {
       Stopwatch watch(timings.get(), phase, name);
       body(in, out);
@@ -99,9 +87,7 @@ class CpuUpdate final : public CpuPrimitive {
  public:
   CpuUpdate(mx::Stream stream, const char* name, UpdateBody body)
       : CpuPrimitive(stream, name), body_(std::move(body)) {}
-  void eval_cpu(
-      const std::vector<mx::array>& inputs,
-      std::vector<mx::array>& outputs) override {
+  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
     bool copied = !inputs[0].is_donatable();
     if (copied) {
       outputs[0].set_data(mx::allocator::malloc(outputs[0].nbytes()));
@@ -109,9 +95,8 @@ class CpuUpdate final : public CpuPrimitive {
       outputs[0].copy_shared_buffer(inputs[0]);
     }
     auto& encoder = mx::cpu::get_command_encoder(stream());
-    encoder.dispatch([in = weak_all(inputs), out = weak(outputs[0]), copied,
-                      body = body_, timings = timings_, phase = phase_,
-                      name = name_]() mutable {
+    encoder.dispatch([in = weak_all(inputs), out = weak(outputs[0]), copied, body = body_, timings = timings_,
+                      phase = phase_, name = name_]() mutable {
       Stopwatch watch(timings.get(), phase, name);
       body(in, out, copied);
     });
@@ -146,44 +131,32 @@ TimingScope::~TimingScope() {
   tls_phase = saved_phase_;
 }
 
-std::vector<mx::array> cpu_task(
-    const char* name,
-    const std::vector<mx::array>& inputs,
-    const std::vector<OutputSpec>& outputs,
-    TaskBody body,
-    mx::Stream stream) {
+std::vector<mx::array> cpu_task(const char* name,
+                                const std::vector<mx::array>& inputs,
+                                const std::vector<OutputSpec>& outputs,
+                                TaskBody body,
+                                mx::Stream stream) {
   std::vector<mx::Shape> shapes;
   std::vector<mx::Dtype> dtypes;
   for (const auto& o : outputs) {
     shapes.push_back(o.shape);
     dtypes.push_back(o.dtype);
   }
-  return mx::array::make_arrays(
-      std::move(shapes), dtypes,
-      std::make_shared<CpuTask>(stream, name, std::move(body)), inputs);
+  return mx::array::make_arrays(std::move(shapes), dtypes, std::make_shared<CpuTask>(stream, name, std::move(body)),
+                                inputs);
 }
 
 mx::array cpu_task1(
-    const char* name,
-    const std::vector<mx::array>& inputs,
-    OutputSpec output,
-    TaskBody body,
-    mx::Stream stream) {
-  return mx::array(
-      std::move(output.shape), output.dtype,
-      std::make_shared<CpuTask>(stream, name, std::move(body)), inputs);
+    const char* name, const std::vector<mx::array>& inputs, OutputSpec output, TaskBody body, mx::Stream stream) {
+  return mx::array(std::move(output.shape), output.dtype, std::make_shared<CpuTask>(stream, name, std::move(body)),
+                   inputs);
 }
 
-mx::array cpu_update(
-    const char* name,
-    std::vector<mx::array> inputs,
-    UpdateBody body,
-    mx::Stream stream) {
+mx::array cpu_update(const char* name, std::vector<mx::array> inputs, UpdateBody body, mx::Stream stream) {
   auto shape = inputs.at(0).shape();
   auto dtype = inputs.at(0).dtype();
-  return mx::array(
-      std::move(shape), dtype,
-      std::make_shared<CpuUpdate>(stream, name, std::move(body)), std::move(inputs));
+  return mx::array(std::move(shape), dtype, std::make_shared<CpuUpdate>(stream, name, std::move(body)),
+                   std::move(inputs));
 }
 
 } // namespace mtplx::kernels

@@ -48,33 +48,22 @@ struct OutputSpec {
 };
 
 // `in` are evaluated row-contiguous arrays, `out` allocated ones.
-using TaskBody =
-    std::function<void(const std::vector<mx::array>& in, std::vector<mx::array>& out)>;
+using TaskBody = std::function<void(const std::vector<mx::array>& in, std::vector<mx::array>& out)>;
 
 // One lazily evaluated CPU task. `name` must outlive the program (a literal).
-std::vector<mx::array> cpu_task(
-    const char* name,
-    const std::vector<mx::array>& inputs,
-    const std::vector<OutputSpec>& outputs,
-    TaskBody body,
-    mx::Stream stream);
+std::vector<mx::array> cpu_task(const char* name,
+                                const std::vector<mx::array>& inputs,
+                                const std::vector<OutputSpec>& outputs,
+                                TaskBody body,
+                                mx::Stream stream);
 
 mx::array cpu_task1(
-    const char* name,
-    const std::vector<mx::array>& inputs,
-    OutputSpec output,
-    TaskBody body,
-    mx::Stream stream);
+    const char* name, const std::vector<mx::array>& inputs, OutputSpec output, TaskBody body, mx::Stream stream);
 
 // Like cpu_task1, but the output takes over the first input's buffer when nobody
 // else holds it; `copied` tells the body whether it got a fresh buffer instead
 // (then it must copy in[0] itself).
-using UpdateBody = std::function<void(
-    const std::vector<mx::array>& in, mx::array& out, bool copied)>;
-mx::array cpu_update(
-    const char* name,
-    std::vector<mx::array> inputs,
-    UpdateBody body,
-    mx::Stream stream);
+using UpdateBody = std::function<void(const std::vector<mx::array>& in, mx::array& out, bool copied)>;
+mx::array cpu_update(const char* name, std::vector<mx::array> inputs, UpdateBody body, mx::Stream stream);
 
 } // namespace mtplx::kernels

@@ -7,8 +7,8 @@
 #include <memory>
 #include <mutex>
 #include <stdexcept>
-#include <utility>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -197,9 +197,7 @@ void parallel_for(int tasks, const std::function<void(int)>& body) {
   }
   inside = true;
   struct Leave {
-    ~Leave() {
-      inside = false;
-    }
+    ~Leave() { inside = false; }
   } leave;
   s.pool->run(tasks, body);
 }

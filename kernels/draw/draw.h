@@ -11,15 +11,15 @@ namespace mtplx::kernels {
 // last member is < top_p, then at most top_k of them, renormalised in float64.
 struct Filter {
   double temperature; // 0: the argmax, ties to the lower id
-  double top_p; // (0, 1]
-  int top_k; // 0: no cut
+  double top_p;       // (0, 1]
+  int top_k;          // 0: no cut
 };
 
 // Where the randomness of one draw comes from.
 struct Noise {
   enum class Kind { none, uniform, gumbel } kind; // none: only with temperature 0
-  double uniform; // in (0, 1), kind uniform: inverse of the cumulative sum
-  uint64_t seed; // kind gumbel: Philox key (seed, choice)
+  double uniform;                                 // in (0, 1), kind uniform: inverse of the cumulative sum
+  uint64_t seed;                                  // kind gumbel: Philox key (seed, choice)
   uint32_t choice;
   uint32_t position; // absolute position of the token that is drawn
 };
@@ -31,14 +31,13 @@ struct DrawSpec {
 
 // One draw for each row of logits f32 [R, V].
 struct DrawOutput {
-  mx::array token; // i32 [R]
-  mx::array support; // i32 [R, W] ids by falling probability, -1 beyond the last
+  mx::array token;       // i32 [R]
+  mx::array support;     // i32 [R, W] ids by falling probability, -1 beyond the last
   mx::array probability; // f64 [R, W], 0 beyond the last
-  mx::array count; // i32 [R], size of the support
+  mx::array count;       // i32 [R], size of the support
 };
 
 // W is the largest top_k of the specs, or V where one has no cut.
-DrawOutput draw(
-    const mx::array& logits, const std::vector<DrawSpec>& specs, mx::Stream s);
+DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs, mx::Stream s);
 
 } // namespace mtplx::kernels

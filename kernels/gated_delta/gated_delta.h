@@ -7,23 +7,23 @@ namespace mtplx::kernels {
 struct GatedDeltaSpec {
   int key_heads;
   int value_heads; // a multiple of key_heads
-  int key_dim; // a multiple of 16
-  int value_dim; // a multiple of 16
+  int key_dim;     // a multiple of 16
+  int value_dim;   // a multiple of 16
   int conv_kernel; // taps
-  float eps; // of the gated norm; the l2 norm of q and k uses 1e-6 on the sum
+  float eps;       // of the gated norm; the l2 norm of q and k uses 1e-6 on the sum
 };
 
 struct GatedDeltaWeights {
-  mx::array conv; // f32 [taps, C], oldest tap first; C = 2*Hk*Dk + Hv*Dv
-  mx::array a_log; // f32 [Hv]
+  mx::array conv;    // f32 [taps, C], oldest tap first; C = 2*Hk*Dk + Hv*Dv
+  mx::array a_log;   // f32 [Hv]
   mx::array dt_bias; // f32 [Hv]
-  mx::array norm; // f32 [Dv], plain weight
+  mx::array norm;    // f32 [Dv], plain weight
 };
 
 // State of one sequence in one layer. Replaced, never changed in place.
 struct GatedDeltaState {
   mx::array recurrent; // f32 [Hv, Dk, Dv]: a vector of value dims for each key dim
-  mx::array conv; // f32 [taps-1, C], raw rows before conv and silu, oldest first
+  mx::array conv;      // f32 [taps-1, C], raw rows before conv and silu, oldest first
 };
 
 GatedDeltaState gated_delta_zero_state(const GatedDeltaSpec& spec);
@@ -36,8 +36,8 @@ struct GatedDeltaSegment {
 
 // What a commit needs of the rows that were computed.
 struct GatedDeltaTape {
-  mx::array qkv; // f32 [M, C], the conv input rows
-  mx::array k; // f32 [M, Hk, Dk], after conv, silu and l2 norm
+  mx::array qkv;   // f32 [M, C], the conv input rows
+  mx::array k;     // f32 [M, Hk, Dk], after conv, silu and l2 norm
   mx::array delta; // f32 [M, Hv, Dv], beta * (v - S k)
   mx::array decay; // f32 [M, Hv], g
 };
@@ -50,24 +50,22 @@ struct GatedDeltaOutput {
 // Conv, silu, gates, q/k normalisation, recurrence and gated norm of M rows,
 // one step after the other (never the chunked form). Writes no state.
 // qkv f32 [M, C] rows q | k | v, z f32 [M, Hv*Dv], b and a f32 [M, Hv].
-GatedDeltaOutput gated_delta(
-    const mx::array& qkv,
-    const mx::array& z,
-    const mx::array& b,
-    const mx::array& a,
-    const GatedDeltaWeights& weights,
-    const GatedDeltaSpec& spec,
-    const std::vector<GatedDeltaSegment>& segments,
-    mx::Stream s);
+GatedDeltaOutput gated_delta(const mx::array& qkv,
+                             const mx::array& z,
+                             const mx::array& b,
+                             const mx::array& a,
+                             const GatedDeltaWeights& weights,
+                             const GatedDeltaSpec& spec,
+                             const std::vector<GatedDeltaSegment>& segments,
+                             mx::Stream s);
 
 // The state after the first `keep` of the tape's rows from row_begin on: the same
 // bits that the forward pass held after that row. keep = 0 gives the state back.
-GatedDeltaState gated_delta_commit(
-    const GatedDeltaState& state,
-    const GatedDeltaTape& tape,
-    const GatedDeltaSpec& spec,
-    int row_begin,
-    int keep,
-    mx::Stream s);
+GatedDeltaState gated_delta_commit(const GatedDeltaState& state,
+                                   const GatedDeltaTape& tape,
+                                   const GatedDeltaSpec& spec,
+                                   int row_begin,
+                                   int keep,
+                                   mx::Stream s);
 
 } // namespace mtplx::kernels

@@ -11,8 +11,8 @@ namespace mtplx::kernels {
 struct LinearWeight {
   int out_features;
   int in_features;
-  int bits; // 0: dense
-  int group_size; // 0: dense
+  int bits;                    // 0: dense
+  int group_size;              // 0: dense
   std::vector<mx::array> data; // kernel layout, private to kernels/linear
 };
 
@@ -23,21 +23,13 @@ LinearWeight dense_weight(const mx::array& weight);
 // bf16), MLX affine packing: w = scale * q + bias.
 // Throws std::invalid_argument when shapes, bits and group size do not agree.
 LinearWeight affine_weight(
-    const mx::array& packed,
-    const mx::array& scales,
-    const mx::array& biases,
-    int bits,
-    int group_size);
+    const mx::array& packed, const mx::array& scales, const mx::array& biases, int bits, int group_size);
 
 // x f32 [M, K] -> f32 [M, N]. A row's bits depend on that row of x alone.
 mx::array linear(const mx::array& x, const LinearWeight& weight, mx::Stream s);
 
 // As linear, plus residual f32 [M, N] added after the sum.
-mx::array linear_add(
-    const mx::array& x,
-    const LinearWeight& weight,
-    const mx::array& residual,
-    mx::Stream s);
+mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::array& residual, mx::Stream s);
 
 // The weights as f32 [N, K], for references and requantising.
 mx::array dense_values(const LinearWeight& weight, mx::Stream s);

@@ -32,8 +32,7 @@ int physical_cores() {
       if (!CPU_ISSET(cpu, &allowed)) {
         continue;
       }
-      std::ifstream file(
-          "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+      std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
       std::string siblings;
       cores.insert(std::getline(file, siblings) ? siblings : "cpu" + std::to_string(cpu));
     }

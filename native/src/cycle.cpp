@@ -20,9 +20,8 @@ constexpr int mtp_chunk_rows = 512;
 
 void check_usable(const Sequence& q) {
   if (q.lost) {
-    throw EngineError(
-        "MTPLX_E_SEQUENCE_LOST",
-        "An earlier error left this sequence in an unknown state: dispose of it and start again.");
+    throw EngineError("MTPLX_E_SEQUENCE_LOST",
+                      "An earlier error left this sequence in an unknown state: dispose of it and start again.");
   }
 }
 
@@ -36,9 +35,7 @@ class LostUnlessDone {
       q->pending.reset();
     }
   }
-  void done() {
-    sequences_.clear();
-  }
+  void done() { sequences_.clear(); }
 
  private:
   std::vector<Sequence*> sequences_;
@@ -61,8 +58,7 @@ void check(const std::vector<CycleEntry>& batch) {
     check_usable(q);
     int rows = q.pending ? q.pending->rows() : 0;
     if (e.keep < 0 || e.keep > rows) {
-      misuse("Cannot keep " + std::to_string(e.keep) + " rows: the last cycle left " +
-             std::to_string(rows) + ".");
+      misuse("Cannot keep " + std::to_string(e.keep) + " rows: the last cycle left " + std::to_string(rows) + ".");
     }
     if (e.tokens.empty()) {
       misuse("A cycle entry needs at least one token.");
@@ -76,16 +72,16 @@ void check(const std::vector<CycleEntry>& batch) {
     if (e.depth < 0 || e.depth > max_depth) {
       misuse("Depth " + std::to_string(e.depth) + " is outside 0 .. 8.");
     }
-    if (e.depth > 0 && (e.tokens.size() != 1 || !q.use_mtp || !e.draft ||
-                        q.length() + e.keep == 0)) {
+    if (e.depth > 0 && (e.tokens.size() != 1 || !q.use_mtp || !e.draft || q.length() + e.keep == 0)) {
       misuse("Drafts need a sequence with an MTP head and some history, one token and a draft sampler.");
     }
     if (e.draft && e.draft->noise == kernels::Noise::Kind::uniform &&
         static_cast<int>(e.draft->uniforms.size()) != e.depth) {
       misuse("Drafts need one uniform number each.");
     }
-    int logits = e.logits == LogitsRows::none ? 0
-        : e.logits == LogitsRows::last ? 1 : static_cast<int>(e.tokens.size()) + e.depth;
+    int logits = e.logits == LogitsRows::none   ? 0
+                 : e.logits == LogitsRows::last ? 1
+                                                : static_cast<int>(e.tokens.size()) + e.depth;
     if (e.draw && e.draw->noise == kernels::Noise::Kind::uniform &&
         static_cast<int>(e.draw->uniforms.size()) != logits) {
       misuse("Draws need one uniform number for each logits row.");
@@ -113,8 +109,7 @@ mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows, mx::St
 
 // Spec of draw number `index`, for the token at absolute `position`.
 kernels::DrawSpec draw_spec(const DrawRequest& request, int index, int position) {
-  kernels::Noise noise{
-      request.noise, 0.0, request.seed, request.choice, static_cast<uint32_t>(position)};
+  kernels::Noise noise{request.noise, 0.0, request.seed, request.choice, static_cast<uint32_t>(position)};
   if (request.noise == kernels::Noise::Kind::uniform) {
     noise.uniform = request.uniforms.at(index);
   }
@@ -128,7 +123,7 @@ kernels::AttentionSegment mtp_segment(const Sequence& q, int begin, int count) {
 // Everything that the drafting of one batch leaves behind.
 struct Drafts {
   std::vector<kernels::DrawOutput> steps; // step j holds the entries with depth > j
-  std::vector<std::vector<int>> members; // their indices in the batch
+  std::vector<std::vector<int>> members;  // their indices in the batch
 };
 
 Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s) {
@@ -222,8 +217,7 @@ mx::array row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts, mx
     ids.insert(ids.end(), batch[i].tokens.begin(), batch[i].tokens.end());
     for (int step = 0; step < batch[i].depth; ++step) {
       const auto& members = drafts.members[step];
-      int member = static_cast<int>(
-          std::find(members.begin(), members.end(), static_cast<int>(i)) - members.begin());
+      int member = static_cast<int>(std::find(members.begin(), members.end(), static_cast<int>(i)) - members.begin());
       copies.push_back({static_cast<int>(ids.size()), step, member});
       ids.push_back(0);
     }
@@ -361,10 +355,9 @@ void settle_mtp(Sequence& q, mx::Stream s) {
 
 } // namespace
 
-CycleResult run_cycle(
-    const std::vector<CycleEntry>& batch,
-    const std::shared_ptr<kernels::Timings>& timings,
-    mx::Stream s) {
+CycleResult run_cycle(const std::vector<CycleEntry>& batch,
+                      const std::shared_ptr<kernels::Timings>& timings,
+                      mx::Stream s) {
   using kernels::Phase;
   check(batch);
   const Model& model = *batch[0].sequence->model;
@@ -426,8 +419,7 @@ CycleResult run_cycle(
       p.v = trunk->v;
       p.tapes = trunk->tapes;
       p.hidden = trunk->hidden;
-      int count = batch[i].logits == LogitsRows::none ? 0
-          : batch[i].logits == LogitsRows::last ? 1 : segments[i].count;
+      int count = batch[i].logits == LogitsRows::none ? 0 : batch[i].logits == LogitsRows::last ? 1 : segments[i].count;
       if (count > 0) {
         p.logits = RowRange{logits, logits_begin, count};
       }
@@ -470,12 +462,11 @@ CycleResult run_cycle(
   return result;
 }
 
-RowResults recut(
-    const Sequence& sequence,
-    const std::vector<kernels::RowEdits>& edits,
-    const CandidateRequest& candidates,
-    const std::optional<DrawRequest>& draw,
-    mx::Stream s) {
+RowResults recut(const Sequence& sequence,
+                 const std::vector<kernels::RowEdits>& edits,
+                 const CandidateRequest& candidates,
+                 const std::optional<DrawRequest>& draw,
+                 mx::Stream s) {
   check_usable(sequence);
   if (!sequence.pending || !sequence.pending->logits) {
     misuse("The sequence has no logits rows: its last cycle asked for none, or it was committed since.");
@@ -484,8 +475,7 @@ RowResults recut(
   if (!edits.empty() && static_cast<int>(edits.size()) != range.count) {
     misuse("Edits need one entry for each logits row.");
   }
-  if (draw && draw->noise == kernels::Noise::Kind::uniform &&
-      static_cast<int>(draw->uniforms.size()) != range.count) {
+  if (draw && draw->noise == kernels::Noise::Kind::uniform && static_cast<int>(draw->uniforms.size()) != range.count) {
     misuse("Draws need one uniform number for each logits row.");
   }
   if (candidates.count < 1 || candidates.count > sequence.model->spec.vocab_size) {

@@ -54,18 +54,16 @@ inline constexpr int max_depth = 8;
 
 // Commit, draft, verify and candidates of every entry in one evaluation. All sequences are of one
 // model and stand in the batch once. Throws MTPLX_E_ENGINE_USAGE before anything has changed.
-CycleResult run_cycle(
-    const std::vector<CycleEntry>& batch,
-    const std::shared_ptr<kernels::Timings>& timings,
-    mx::Stream s);
+CycleResult run_cycle(const std::vector<CycleEntry>& batch,
+                      const std::shared_ptr<kernels::Timings>& timings,
+                      mx::Stream s);
 
 // Candidates (and draws) of the logits rows that the last cycle of the sequence kept, edited anew.
-RowResults recut(
-    const Sequence& sequence,
-    const std::vector<kernels::RowEdits>& edits,
-    const CandidateRequest& candidates,
-    const std::optional<DrawRequest>& draw,
-    mx::Stream s);
+RowResults recut(const Sequence& sequence,
+                 const std::vector<kernels::RowEdits>& edits,
+                 const CandidateRequest& candidates,
+                 const std::optional<DrawRequest>& draw,
+                 mx::Stream s);
 
 // Commits and evaluates the committed state.
 void commit_now(Sequence& sequence, int keep, mx::Stream s);

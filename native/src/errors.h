@@ -8,11 +8,8 @@ namespace mtplx::native {
 // An error with a code of the table in runtime/errors.ts; `what()` is for people.
 class EngineError : public std::runtime_error {
  public:
-  EngineError(std::string code, const std::string& message)
-      : std::runtime_error(message), code_(std::move(code)) {}
-  const std::string& code() const {
-    return code_;
-  }
+  EngineError(std::string code, const std::string& message) : std::runtime_error(message), code_(std::move(code)) {}
+  const std::string& code() const { return code_; }
 
  private:
   std::string code_;

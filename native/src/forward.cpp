@@ -19,10 +19,8 @@ mx::array project(const mx::array& x, const kernels::LinearWeight& weight, mx::S
   return kernels::linear(x, weight, s);
 }
 
-mx::array add_mlp(
-    const Model& model, const Layer& layer, const mx::array& x, mx::Stream s) {
-  mx::array h = kernels::rms_norm(
-      x, layer.post_attention_norm, model.spec.rms_norm_eps, s);
+mx::array add_mlp(const Model& model, const Layer& layer, const mx::array& x, mx::Stream s) {
+  mx::array h = kernels::rms_norm(x, layer.post_attention_norm, model.spec.rms_norm_eps, s);
   if (const auto* moe = std::get_if<kernels::MoeWeights>(&layer.mlp)) {
     return mx::add(x, kernels::moe(h, *moe, *model.spec.moe, s), s);
   }
@@ -31,38 +29,31 @@ mx::array add_mlp(
   return linear_add(f, mlp.down, x, s);
 }
 
-kernels::AttentionOutput attend(
-    const Model& model,
-    const AttentionLayer& layer,
-    const mx::array& h,
-    const std::vector<kernels::AttentionSegment>& segments,
-    mx::Stream s) {
-  return kernels::attention(
-      project(h, layer.q, s), project(h, layer.k, s), project(h, layer.v, s),
-      layer.q_norm, layer.k_norm, model.spec.attention, segments, s);
+kernels::AttentionOutput attend(const Model& model,
+                                const AttentionLayer& layer,
+                                const mx::array& h,
+                                const std::vector<kernels::AttentionSegment>& segments,
+                                mx::Stream s) {
+  return kernels::attention(project(h, layer.q, s), project(h, layer.k, s), project(h, layer.v, s), layer.q_norm,
+                            layer.k_norm, model.spec.attention, segments, s);
 }
 
-std::vector<kernels::AttentionSegment> attention_segments(
-    const std::vector<TrunkSegment>& segments, size_t cache) {
+std::vector<kernels::AttentionSegment> attention_segments(const std::vector<TrunkSegment>& segments, size_t cache) {
   std::vector<kernels::AttentionSegment> result;
   for (const auto& segment : segments) {
     // Beside others, a row would look at the history of the batch's first sequence.
     const KvCache& kv = (fault("wrong-neighbour") ? segments[0] : segment).sequence->kv[cache];
-    result.push_back(
-        {segment.begin, segment.count, kv.rows, kv.k_blocks, kv.v_blocks, kv.rows, {}});
+    result.push_back({segment.begin, segment.count, kv.rows, kv.k_blocks, kv.v_blocks, kv.rows, {}});
   }
   return result;
 }
 
-std::vector<kernels::GatedDeltaSegment> gated_delta_segments(
-    const std::vector<TrunkSegment>& segments, size_t state) {
+std::vector<kernels::GatedDeltaSegment> gated_delta_segments(const std::vector<TrunkSegment>& segments, size_t state) {
   std::vector<kernels::GatedDeltaSegment> result;
   for (const auto& segment : segments) {
-    result.push_back(
-        {segment.begin, segment.count, segment.sequence->gated_delta[state]});
+    result.push_back({segment.begin, segment.count, segment.sequence->gated_delta[state]});
     if (fault("chunk-seam") && segment.count > 1) {
-      result.back().state.conv =
-          kernels::gated_delta_zero_state(segment.sequence->model->spec.gated_delta).conv;
+      result.back().state.conv = kernels::gated_delta_zero_state(segment.sequence->model->spec.gated_delta).conv;
     }
   }
   return result;
@@ -70,11 +61,10 @@ std::vector<kernels::GatedDeltaSegment> gated_delta_segments(
 
 } // namespace
 
-TrunkRows trunk_forward(
-    const Model& model,
-    const mx::array& ids,
-    const std::vector<TrunkSegment>& segments,
-    mx::Stream s) {
+TrunkRows trunk_forward(const Model& model,
+                        const mx::array& ids,
+                        const std::vector<TrunkSegment>& segments,
+                        mx::Stream s) {
   const ModelSpec& spec = model.spec;
   std::vector<mx::array> k;
   std::vector<mx::array> v;
@@ -89,30 +79,25 @@ TrunkRows trunk_forward(
       v.push_back(out.v);
     } else {
       const auto& delta = std::get<GatedDeltaLayer>(layer.mixer);
-      auto out = kernels::gated_delta(
-          project(h, delta.qkv, s), project(h, delta.z, s), project(h, delta.b, s),
-          project(h, delta.a, s), delta.weights, spec.gated_delta,
-          gated_delta_segments(segments, tapes.size()), s);
+      auto out = kernels::gated_delta(project(h, delta.qkv, s), project(h, delta.z, s), project(h, delta.b, s),
+                                      project(h, delta.a, s), delta.weights, spec.gated_delta,
+                                      gated_delta_segments(segments, tapes.size()), s);
       x = linear_add(out.y, delta.out, x, s);
       tapes.push_back(std::move(out.tape));
     }
     x = add_mlp(model, layer, x, s);
   }
-  return {
-      kernels::rms_norm(x, model.norm, spec.rms_norm_eps, s), std::move(k),
-      std::move(v), std::move(tapes)};
+  return {kernels::rms_norm(x, model.norm, spec.rms_norm_eps, s), std::move(k), std::move(v), std::move(tapes)};
 }
 
-MtpRows mtp_forward(
-    const Model& model,
-    const mx::array& hidden,
-    const mx::array& next,
-    const std::vector<kernels::AttentionSegment>& segments,
-    mx::Stream s) {
+MtpRows mtp_forward(const Model& model,
+                    const mx::array& hidden,
+                    const mx::array& next,
+                    const std::vector<kernels::AttentionSegment>& segments,
+                    mx::Stream s) {
   const MtpHead& head = *model.mtp;
   float eps = model.spec.rms_norm_eps;
-  mx::array e = kernels::rms_norm(
-      kernels::embedding(next, model.embed_tokens, s), head.norm_embedding, eps, s);
+  mx::array e = kernels::rms_norm(kernels::embedding(next, model.embed_tokens, s), head.norm_embedding, eps, s);
   mx::array n = kernels::rms_norm(hidden, head.norm_hidden, eps, s);
   mx::array x = project(mx::concatenate({e, n}, 1, s), head.fc, s);
   const auto& layer = std::get<AttentionLayer>(head.layer.mixer);

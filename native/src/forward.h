@@ -13,32 +13,30 @@ struct TrunkSegment {
 };
 
 struct TrunkRows {
-  mx::array hidden; // f32 [R, H], after the final norm
+  mx::array hidden;         // f32 [R, H], after the final norm
   std::vector<mx::array> k; // one an attention layer, f32 [R, kv_heads, head_dim]
   std::vector<mx::array> v;
   std::vector<kernels::GatedDeltaTape> tapes; // one a GDN layer
 };
 
 // ids i32 [R]. Reads the committed state of the sequences and writes none.
-TrunkRows trunk_forward(
-    const Model& model,
-    const mx::array& ids,
-    const std::vector<TrunkSegment>& segments,
-    mx::Stream s);
+TrunkRows trunk_forward(const Model& model,
+                        const mx::array& ids,
+                        const std::vector<TrunkSegment>& segments,
+                        mx::Stream s);
 
 struct MtpRows {
   mx::array hidden; // f32 [R, H], after mtp.norm
-  mx::array k; // f32 [R, kv_heads, head_dim]
+  mx::array k;      // f32 [R, kv_heads, head_dim]
   mx::array v;
 };
 
 // Row p of a segment reads hidden row p and the embedding of token p + 1 (`next`, i32 [R]).
 // hidden f32 [R, H]: the trunk's post-norm rows, or the head's own output when it recurses.
-MtpRows mtp_forward(
-    const Model& model,
-    const mx::array& hidden,
-    const mx::array& next,
-    const std::vector<kernels::AttentionSegment>& segments,
-    mx::Stream s);
+MtpRows mtp_forward(const Model& model,
+                    const mx::array& hidden,
+                    const mx::array& next,
+                    const std::vector<kernels::AttentionSegment>& segments,
+                    mx::Stream s);
 
 } // namespace mtplx::native

@@ -20,12 +20,7 @@ NamedTensor tensor(std::string name, const mx::array& a, mx::Stream s) {
 
 // Rows of the blocks as [kv_heads, rows, head_dim].
 NamedTensor cache_tensor(
-    std::string name,
-    kernels::KvKind kind,
-    const std::vector<mx::array>& blocks,
-    int rows,
-    int heads,
-    int dim) {
+    std::string name, kernels::KvKind kind, const std::vector<mx::array>& blocks, int rows, int heads, int dim) {
   constexpr int size = kernels::kv_block_tokens;
   NamedTensor t{std::move(name), {heads, rows, dim}, {}};
   t.data.reserve(static_cast<size_t>(heads) * rows * dim);
@@ -50,10 +45,8 @@ SequenceState inspect(Sequence& q, mx::Stream s) {
   auto add_cache = [&](const std::string& path, const KvCache& cache) {
     int heads = spec.attention.kv_heads;
     int dim = spec.attention.head_dim;
-    state.tensors.push_back(
-        cache_tensor(path + ".k", kernels::KvKind::keys, cache.k_blocks, cache.rows, heads, dim));
-    state.tensors.push_back(
-        cache_tensor(path + ".v", kernels::KvKind::values, cache.v_blocks, cache.rows, heads, dim));
+    state.tensors.push_back(cache_tensor(path + ".k", kernels::KvKind::keys, cache.k_blocks, cache.rows, heads, dim));
+    state.tensors.push_back(cache_tensor(path + ".v", kernels::KvKind::values, cache.v_blocks, cache.rows, heads, dim));
   };
   size_t kv = 0;
   size_t delta = 0;
@@ -80,29 +73,23 @@ std::vector<float> pending_rows(const Sequence& q, bool logits, mx::Stream s) {
   if (!q.pending || !q.pending->hidden || (logits && !q.pending->logits)) {
     throw EngineError("MTPLX_E_ENGINE_USAGE", "The last cycle of this sequence left no such rows.");
   }
-  RowRange range = logits ? *q.pending->logits
-                          : RowRange{*q.pending->hidden, q.pending->begin, q.pending->rows()};
-  return floats(
-      mx::slice(
-          range.rows, {range.begin, 0}, {range.begin + range.count, range.rows.shape(1)}, s),
-      s);
+  RowRange range = logits ? *q.pending->logits : RowRange{*q.pending->hidden, q.pending->begin, q.pending->rows()};
+  return floats(mx::slice(range.rows, {range.begin, 0}, {range.begin + range.count, range.rows.shape(1)}, s), s);
 }
 
-MtpWhole mtp_whole(
-    const Model& model,
-    const std::vector<float>& hidden,
-    const std::vector<int32_t>& next,
-    mx::Stream s) {
+MtpWhole mtp_whole(const Model& model,
+                   const std::vector<float>& hidden,
+                   const std::vector<int32_t>& next,
+                   mx::Stream s) {
   int rows = static_cast<int>(next.size());
   int width = model.spec.hidden_size;
   if (!model.mtp) {
     throw EngineError("MTPLX_E_NO_MTP", "This model has no MTP head.");
   }
   if (rows == 0 || hidden.size() != static_cast<size_t>(rows) * width) {
-    throw EngineError(
-        "MTPLX_E_ENGINE_USAGE",
-        "Expected hidden [" + std::to_string(rows) + ", " + std::to_string(width) + "], found " +
-            std::to_string(hidden.size()) + " numbers.");
+    throw EngineError("MTPLX_E_ENGINE_USAGE", "Expected hidden [" + std::to_string(rows) + ", " +
+                                                  std::to_string(width) + "], found " + std::to_string(hidden.size()) +
+                                                  " numbers.");
   }
   mx::array h(hidden.begin(), {rows, width}, mx::float32);
   mx::array ids(next.begin(), {rows}, mx::int32);

@@ -29,10 +29,9 @@ struct MtpWhole {
 };
 
 // The MTP layer over a whole text: hidden [T, H], next tokens [T].
-MtpWhole mtp_whole(
-    const Model& model,
-    const std::vector<float>& hidden,
-    const std::vector<int32_t>& next,
-    mx::Stream s);
+MtpWhole mtp_whole(const Model& model,
+                   const std::vector<float>& hidden,
+                   const std::vector<int32_t>& next,
+                   mx::Stream s);
 
 } // namespace mtplx::native

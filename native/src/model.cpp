@@ -7,8 +7,7 @@ namespace mtplx::native {
 
 namespace {
 
-using LayerBuilder =
-    Layer (*)(Weights&, const ModelSpec&, const std::string&, int);
+using LayerBuilder = Layer (*)(Weights&, const ModelSpec&, const std::string&, int);
 
 LayerBuilder layer_builder(Family family) {
   switch (family) {
@@ -23,33 +22,28 @@ LayerBuilder layer_builder(Family family) {
 }
 
 MtpHead mtp_head(Weights& w, const ModelSpec& spec, LayerBuilder build) {
-  return {
-      w.take_norm("mtp.pre_fc_norm_embedding.weight"),
-      w.take_norm("mtp.pre_fc_norm_hidden.weight"), w.take_linear("mtp.fc"),
-      build(w, spec, "mtp.layers.0", mtp_layer), w.take_norm("mtp.norm.weight")};
+  return {w.take_norm("mtp.pre_fc_norm_embedding.weight"), w.take_norm("mtp.pre_fc_norm_hidden.weight"),
+          w.take_linear("mtp.fc"), build(w, spec, "mtp.layers.0", mtp_layer), w.take_norm("mtp.norm.weight")};
 }
 
-std::optional<kernels::LinearWeight> draft_head(
-    Weights& w, const LoadRequest& request, const std::string& head) {
+std::optional<kernels::LinearWeight> draft_head(Weights& w, const LoadRequest& request, const std::string& head) {
   if (!request.draft_head) {
     return std::nullopt;
   }
   int bits = 0;
   int group_size = 0;
   if (w.quantized(head, &bits, &group_size) && bits <= request.draft_head->bits) {
-    throw EngineError(
-        "MTPLX_E_DRAFT_HEAD_POINTLESS",
-        "The LM head already has " + std::to_string(bits) +
-            " bits: a draft head of " + std::to_string(request.draft_head->bits) +
-            " bits would cost memory and gain nothing. Leave the draft head out.");
+    throw EngineError("MTPLX_E_DRAFT_HEAD_POINTLESS",
+                      "The LM head already has " + std::to_string(bits) + " bits: a draft head of " +
+                          std::to_string(request.draft_head->bits) +
+                          " bits would cost memory and gain nothing. Leave the draft head out.");
   }
   return w.requantised(head, request.draft_head->bits, request.draft_head->group_size);
 }
 
 } // namespace
 
-std::shared_ptr<Model> load_model(
-    const LoadRequest& request, std::function<void()> on_tensor) {
+std::shared_ptr<Model> load_model(const LoadRequest& request, std::function<void()> on_tensor) {
   size_t before = mx::get_active_memory();
   const ModelSpec& spec = request.spec;
   Weights w(request, std::move(on_tensor));
@@ -60,8 +54,7 @@ std::shared_ptr<Model> load_model(
   auto lm_head = spec.tied_embeddings ? embed : w.take_linear("lm_head");
   std::vector<Layer> layers;
   for (size_t i = 0; i < spec.layers.size(); ++i) {
-    layers.push_back(
-        build(w, spec, "layers." + std::to_string(i), static_cast<int>(i)));
+    layers.push_back(build(w, spec, "layers." + std::to_string(i), static_cast<int>(i)));
   }
   mx::array norm = w.take_norm("norm.weight");
   std::optional<MtpHead> mtp;
@@ -69,10 +62,9 @@ std::shared_ptr<Model> load_model(
     mtp = mtp_head(w, spec, build);
   }
   mx::clear_cache();
-  return std::make_shared<Model>(Model{
-      spec, std::move(embed), std::move(layers), norm, std::move(lm_head),
-      std::move(draft), std::move(mtp), w.raw_norms(),
-      mx::get_active_memory() - std::min(before, mx::get_active_memory())});
+  return std::make_shared<Model>(Model{spec, std::move(embed), std::move(layers), norm, std::move(lm_head),
+                                       std::move(draft), std::move(mtp), w.raw_norms(),
+                                       mx::get_active_memory() - std::min(before, mx::get_active_memory())});
 }
 
 } // namespace mtplx::native

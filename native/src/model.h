@@ -66,7 +66,6 @@ struct Model {
 };
 
 // Reads the checkpoint that the request describes. `on_tensor` may throw to stop.
-std::shared_ptr<Model> load_model(
-    const LoadRequest& request, std::function<void()> on_tensor);
+std::shared_ptr<Model> load_model(const LoadRequest& request, std::function<void()> on_tensor);
 
 } // namespace mtplx::native

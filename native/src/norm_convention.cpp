@@ -13,13 +13,11 @@ namespace {
 constexpr double raw_share = 0.01;
 
 bool ends_with(const std::string& name, const std::string& suffix) {
-  return name.size() >= suffix.size() &&
-      name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
+  return name.size() >= suffix.size() && name.compare(name.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
 double negatives(const mx::array& weight) {
-  mx::array count =
-      mx::sum(mx::astype(mx::less(mx::astype(weight, mx::float32), mx::array(0.0f)), mx::float32));
+  mx::array count = mx::sum(mx::astype(mx::less(mx::astype(weight, mx::float32), mx::array(0.0f)), mx::float32));
   mx::eval(count);
   return count.item<float>();
 }

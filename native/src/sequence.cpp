@@ -5,8 +5,7 @@
 
 namespace mtplx::native {
 
-void KvCache::append(
-    const mx::array& k, const mx::array& v, int begin, int count, mx::Stream s) {
+void KvCache::append(const mx::array& k, const mx::array& v, int begin, int count, mx::Stream s) {
   constexpr int size = kernels::kv_block_tokens;
   int heads = k.shape(1);
   int dim = k.shape(2);
@@ -30,10 +29,8 @@ void KvCache::append(
 void Sequence::commit(int keep, mx::Stream s) {
   int rows = pending ? pending->rows() : 0;
   if (keep < 0 || keep > rows) {
-    throw EngineError(
-        "MTPLX_E_ENGINE_USAGE",
-        "Cannot keep " + std::to_string(keep) + " rows: the last cycle left " +
-            std::to_string(rows) + ".");
+    throw EngineError("MTPLX_E_ENGINE_USAGE", "Cannot keep " + std::to_string(keep) + " rows: the last cycle left " +
+                                                  std::to_string(rows) + ".");
   }
   if (keep > 0) {
     const PendingRows& p = *pending;
@@ -42,14 +39,12 @@ void Sequence::commit(int keep, mx::Stream s) {
       kv[i].append(p.k[i], p.v[i], first, keep, s);
     }
     int steps = fault("rollback-short") && p.rows() > 1 ? keep - 1
-        : fault("rollback-long")                        ? std::min(keep + 1, p.rows())
+                : fault("rollback-long")                ? std::min(keep + 1, p.rows())
                                                         : keep;
     for (size_t i = 0; i < gated_delta.size(); ++i) {
-      auto next = kernels::gated_delta_commit(
-          gated_delta[i], p.tapes[i], model->spec.gated_delta, p.begin, steps, s);
-      gated_delta[i] = fault("conv-short") && keep > 1
-          ? kernels::GatedDeltaState{next.recurrent, gated_delta[i].conv}
-          : next;
+      auto next = kernels::gated_delta_commit(gated_delta[i], p.tapes[i], model->spec.gated_delta, p.begin, steps, s);
+      gated_delta[i] =
+          fault("conv-short") && keep > 1 ? kernels::GatedDeltaState{next.recurrent, gated_delta[i].conv} : next;
     }
     if (p.mtp_k) {
       mtp.append(p.mtp_k->rows, p.mtp_v->rows, p.mtp_k->begin, 1, s);
@@ -85,9 +80,7 @@ mx::array Sequence::hidden_rows(mx::Stream s) const {
     if (range.begin == 0 && range.count == range.rows.shape(0)) {
       parts.push_back(range.rows);
     } else {
-      parts.push_back(mx::slice(
-          range.rows, {range.begin, 0},
-          {range.begin + range.count, range.rows.shape(1)}, s));
+      parts.push_back(mx::slice(range.rows, {range.begin, 0}, {range.begin + range.count, range.rows.shape(1)}, s));
     }
   }
   return parts.size() == 1 ? parts[0] : mx::concatenate(parts, 0, s);
@@ -113,17 +106,14 @@ void Sequence::collect(std::vector<mx::array>& arrays) const {
 
 Sequence new_sequence(std::shared_ptr<const Model> model, bool use_mtp) {
   if (use_mtp && !model->mtp) {
-    throw EngineError(
-        "MTPLX_E_NO_MTP",
-        "This model has no MTP head: make the sequence without one (plain decoding).");
+    throw EngineError("MTPLX_E_NO_MTP", "This model has no MTP head: make the sequence without one (plain decoding).");
   }
   Sequence sequence{model, use_mtp, {}, {}, {}, {}, {}, std::nullopt, false};
   for (const auto& layer : model->layers) {
     if (std::holds_alternative<AttentionLayer>(layer.mixer)) {
       sequence.kv.emplace_back();
     } else {
-      sequence.gated_delta.push_back(
-          kernels::gated_delta_zero_state(model->spec.gated_delta));
+      sequence.gated_delta.push_back(kernels::gated_delta_zero_state(model->spec.gated_delta));
     }
   }
   return sequence;

@@ -28,19 +28,17 @@ struct RowRange {
 // What the last cycle computed for this sequence and nobody has committed yet.
 struct PendingRows {
   std::vector<int32_t> tokens; // one a row; drafts are filled in after evaluation
-  int begin; // first row in the batch-wide arrays below
-  std::vector<mx::array> k; // one an attention layer, f32 [R, kv_heads, head_dim]
+  int begin;                   // first row in the batch-wide arrays below
+  std::vector<mx::array> k;    // one an attention layer, f32 [R, kv_heads, head_dim]
   std::vector<mx::array> v;
   std::vector<kernels::GatedDeltaTape> tapes; // one a GDN layer
-  std::optional<mx::array> hidden; // f32 [R, H], post-norm
-  std::optional<RowRange> logits; // f32 [.., V], the rows that were asked for
+  std::optional<mx::array> hidden;            // f32 [R, H], post-norm
+  std::optional<RowRange> logits;             // f32 [.., V], the rows that were asked for
   // K and V of MTP row length - 1, built from the first fed token: true once that token is kept.
   std::optional<RowRange> mtp_k;
   std::optional<RowRange> mtp_v;
 
-  int rows() const {
-    return static_cast<int>(tokens.size());
-  }
+  int rows() const { return static_cast<int>(tokens.size()); }
 };
 
 // One growing text in the model. At length n it has consumed n tokens: n trunk rows; MTP rows
@@ -50,16 +48,14 @@ struct Sequence {
   std::shared_ptr<const Model> model;
   bool use_mtp;
   std::vector<int32_t> tokens;
-  std::vector<KvCache> kv; // one an attention layer
+  std::vector<KvCache> kv;                           // one an attention layer
   std::vector<kernels::GatedDeltaState> gated_delta; // one a GDN layer
   KvCache mtp;
   std::deque<RowRange> hidden; // rows mtp.rows .. length - 1; without MTP the last row alone
   std::optional<PendingRows> pending;
   bool lost = false; // an evaluation failed half-way: the state is unknown
 
-  int length() const {
-    return static_cast<int>(tokens.size());
-  }
+  int length() const { return static_cast<int>(tokens.size()); }
   // Makes the first `keep` pending rows history and drops the others. Lazy: nothing is evaluated.
   // Throws MTPLX_E_ENGINE_USAGE when `keep` is not in 0 .. pending rows.
   void commit(int keep, mx::Stream s);

@@ -36,8 +36,7 @@ Weights::Weights(const LoadRequest& request, std::function<void()> on_tensor)
     try {
       arrays_.push_back(mx::load_safetensors(file).first);
     } catch (const std::exception& e) {
-      throw EngineError(
-          "MTPLX_E_FILE_BROKEN", "Cannot read " + file + ": " + e.what());
+      throw EngineError("MTPLX_E_FILE_BROKEN", "Cannot read " + file + ": " + e.what());
     }
   }
   for (const auto& plan : request.tensors) {
@@ -53,8 +52,7 @@ bool Weights::has(const std::string& name) const {
   return plans_.count(name) > 0;
 }
 
-bool Weights::quantized(
-    const std::string& module, int* bits, int* group_size) const {
+bool Weights::quantized(const std::string& module, int* bits, int* group_size) const {
   auto found = quantized_.find(module);
   if (found == quantized_.end()) {
     return false;
@@ -75,10 +73,8 @@ mx::array Weights::resolve(const TensorPlan& plan) {
     auto& file = arrays_.at(source.file);
     auto found = file.find(source.key);
     if (found == file.end()) {
-      throw EngineError(
-          "MTPLX_E_TENSOR_MISSING",
-          "Missing tensor '" + source.key + "' in " + files_.at(source.file) +
-              " (needed as " + plan.name + ").");
+      throw EngineError("MTPLX_E_TENSOR_MISSING", "Missing tensor '" + source.key + "' in " + files_.at(source.file) +
+                                                      " (needed as " + plan.name + ").");
     }
     parts.push_back(found->second);
   }
@@ -90,17 +86,14 @@ mx::array Weights::resolve(const TensorPlan& plan) {
   }
   mx::Shape wanted(plan.shape.begin(), plan.shape.end());
   if (a.shape() != wanted) {
-    throw EngineError(
-        "MTPLX_E_TENSOR_SHAPE",
-        "Wrong shape of " + where(plan) + ": expected " + shape_text(wanted) +
-            ", found " + shape_text(a.shape()) + ".");
+    throw EngineError("MTPLX_E_TENSOR_SHAPE", "Wrong shape of " + where(plan) + ": expected " + shape_text(wanted) +
+                                                  ", found " + shape_text(a.shape()) + ".");
   }
   try {
     a = mx::contiguous(a);
     mx::eval(a);
   } catch (const std::exception& e) {
-    throw EngineError(
-        "MTPLX_E_FILE_BROKEN", "Cannot read " + where(plan) + ": " + e.what());
+    throw EngineError("MTPLX_E_FILE_BROKEN", "Cannot read " + where(plan) + ": " + e.what());
   }
   return a;
 }
@@ -108,9 +101,7 @@ mx::array Weights::resolve(const TensorPlan& plan) {
 mx::array Weights::take(const std::string& name) {
   auto found = plans_.find(name);
   if (found == plans_.end()) {
-    throw EngineError(
-        "MTPLX_E_TENSOR_MISSING",
-        "The checkpoint has no tensor '" + name + "', which the model needs.");
+    throw EngineError("MTPLX_E_TENSOR_MISSING", "The checkpoint has no tensor '" + name + "', which the model needs.");
   }
   TensorPlan plan = found->second;
   mx::array a = resolve(plan);
@@ -140,19 +131,15 @@ mx::array Weights::take_norm(const std::string& name) {
   return a;
 }
 
-kernels::LinearWeight Weights::linear_of(
-    const std::string& module, std::vector<mx::array> parts) const {
+kernels::LinearWeight Weights::linear_of(const std::string& module, std::vector<mx::array> parts) const {
   auto found = quantized_.find(module);
   try {
     if (found == quantized_.end()) {
       return kernels::dense_weight(parts.at(0));
     }
-    return kernels::affine_weight(
-        parts.at(0), parts.at(1), parts.at(2), found->second.bits,
-        found->second.group_size);
+    return kernels::affine_weight(parts.at(0), parts.at(1), parts.at(2), found->second.bits, found->second.group_size);
   } catch (const std::invalid_argument& e) {
-    throw EngineError(
-        "MTPLX_E_TENSOR_SHAPE", "Module " + module + ": " + e.what());
+    throw EngineError("MTPLX_E_TENSOR_SHAPE", "Module " + module + ": " + e.what());
   }
 }
 
@@ -169,8 +156,8 @@ kernels::LinearWeight Weights::take_linear(const std::string& module) {
   return linear_of(module, take_parts(module));
 }
 
-std::vector<kernels::LinearWeight> Weights::take_linear_parts(
-    const std::string& module, const std::vector<std::vector<int>>& rows) {
+std::vector<kernels::LinearWeight> Weights::take_linear_parts(const std::string& module,
+                                                              const std::vector<std::vector<int>>& rows) {
   std::vector<mx::array> parts = take_parts(module);
   std::vector<kernels::LinearWeight> linears;
   for (const auto& list : rows) {
@@ -185,8 +172,7 @@ std::vector<kernels::LinearWeight> Weights::take_linear_parts(
   return linears;
 }
 
-std::vector<kernels::LinearWeight> Weights::take_linears(
-    const std::string& module) {
+std::vector<kernels::LinearWeight> Weights::take_linears(const std::string& module) {
   std::vector<mx::array> parts = take_parts(module);
   std::vector<kernels::LinearWeight> experts;
   for (int e = 0; e < parts[0].shape(0); ++e) {
@@ -196,8 +182,7 @@ std::vector<kernels::LinearWeight> Weights::take_linears(
       mx::Shape end = part.shape();
       begin[0] = e;
       end[0] = e + 1;
-      slices.push_back(
-          mx::contiguous(mx::squeeze(mx::slice(part, begin, end), 0)));
+      slices.push_back(mx::contiguous(mx::squeeze(mx::slice(part, begin, end), 0)));
       mx::eval(slices.back());
     }
     experts.push_back(linear_of(module, std::move(slices)));
@@ -205,8 +190,7 @@ std::vector<kernels::LinearWeight> Weights::take_linears(
   return experts;
 }
 
-kernels::LinearWeight Weights::requantised(
-    const std::string& module, int bits, int group_size) {
+kernels::LinearWeight Weights::requantised(const std::string& module, int bits, int group_size) {
   constexpr int chunk = 8192;
   int from_bits = 0;
   int from_group = 0;
@@ -224,9 +208,7 @@ kernels::LinearWeight Weights::requantised(
     for (const auto& part : parts) {
       rows.push_back(mx::slice(part, {begin, 0}, {end, part.shape(1)}));
     }
-    mx::array values = packed
-        ? mx::dequantize(rows[0], rows[1], rows[2], from_group, from_bits)
-        : rows[0];
+    mx::array values = packed ? mx::dequantize(rows[0], rows[1], rows[2], from_group, from_bits) : rows[0];
     auto quantised = mx::quantize(values, group_size, bits);
     mx::eval(quantised);
     for (int i = 0; i < 3; ++i) {

@@ -39,26 +39,21 @@ class Weights {
   // One linear a slice along the first axis (experts), each [N, K].
   std::vector<kernels::LinearWeight> take_linears(const std::string& module);
   // One linear for each list of rows (Qwen3-Next's grouped projections).
-  std::vector<kernels::LinearWeight> take_linear_parts(
-      const std::string& module, const std::vector<std::vector<int>>& rows);
+  std::vector<kernels::LinearWeight> take_linear_parts(const std::string& module,
+                                                       const std::vector<std::vector<int>>& rows);
   // A copy of the module's weight requantised; in row chunks, to bound memory.
-  kernels::LinearWeight requantised(
-      const std::string& module, int bits, int group_size);
+  kernels::LinearWeight requantised(const std::string& module, int bits, int group_size);
   bool quantized(const std::string& module, int* bits, int* group_size) const;
 
   // How norms are stored, decided by value.
-  const RawNorms& raw_norms() const {
-    return raw_norms_;
-  }
+  const RawNorms& raw_norms() const { return raw_norms_; }
 
  private:
   void decide_norm_convention();
   mx::array resolve(const TensorPlan& plan);
   std::string where(const TensorPlan& plan) const;
   std::vector<mx::array> take_parts(const std::string& module);
-  kernels::LinearWeight linear_of(
-      const std::string& module,
-      std::vector<mx::array> parts) const;
+  kernels::LinearWeight linear_of(const std::string& module, std::vector<mx::array> parts) const;
 
   std::vector<std::string> files_;
   std::vector<std::unordered_map<std::string, mx::array>> arrays_;

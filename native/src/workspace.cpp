@@ -7,9 +7,8 @@ namespace mtplx::native {
 namespace {
 
 [[noreturn]] void unknown(const char* what) {
-  throw EngineError(
-      "MTPLX_E_DISPOSED",
-      std::string("This ") + what + " was disposed of, or belongs to another environment.");
+  throw EngineError("MTPLX_E_DISPOSED",
+                    std::string("This ") + what + " was disposed of, or belongs to another environment.");
 }
 
 } // namespace

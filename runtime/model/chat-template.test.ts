@@ -8,7 +8,12 @@ import { embedded, failsWith, inTemporaryFolder, writeJson } from './testing/fil
 const test = suite('chat template');
 const messages = [{ role: 'user', content: 'Hi' }];
 
-async function render(folder: string, config: object | null, jinja: string | null, options = {}): Promise<string | null> {
+async function render(
+  folder: string,
+  config: object | null,
+  jinja: string | null,
+  options = {},
+): Promise<string | null> {
   const tokenizerConfig = config && join(folder, 'tokenizer_config.json');
   const template = jinja === null ? null : join(folder, 'chat_template.jinja');
   if (tokenizerConfig) await writeJson(tokenizerConfig, config);
@@ -30,7 +35,19 @@ test('where the template comes from', () =>
     assert.is(await render(folder, null, null), null);
     assert.is(await render(folder, {}, null), null);
     assert.is(await render(folder, { chat_template: 'config' }, null), 'config');
-    assert.is(await render(folder, { chat_template: [{ name: 'rag', template: 'x' }, { name: 'default', template: 'listed' }] }, null), 'listed');
+    assert.is(
+      await render(
+        folder,
+        {
+          chat_template: [
+            { name: 'rag', template: 'x' },
+            { name: 'default', template: 'listed' },
+          ],
+        },
+        null,
+      ),
+      'listed',
+    );
     assert.is(await render(folder, { chat_template: 'config' }, 'file'), 'file');
   }));
 
@@ -38,13 +55,21 @@ test('variables, tools and the tokens of the config', () =>
   inTemporaryFolder(async (folder) => {
     const source = '{{ bos_token }}{{ eos_token }}{% if tools %}{{ tools[0].name }}{% endif %}{{ enable_thinking }}';
     const config = { bos_token: '<s>', eos_token: { content: '</s>' } };
-    assert.is(await render(folder, config, source, { tools: [{ name: 'f' }], variables: { enable_thinking: false } }), '<s></s>ffalse');
+    assert.is(
+      await render(folder, config, source, { tools: [{ name: 'f' }], variables: { enable_thinking: false } }),
+      '<s></s>ffalse',
+    );
   }));
 
 test('what goes wrong names the file and the reason', () =>
   inTemporaryFolder(async (folder) => {
     await failsWith(() => render(folder, {}, '{% if %}'), 'MTPLX_E_CHAT_TEMPLATE', 'chat_template.jinja');
-    await failsWith(() => render(folder, {}, "{{ raise_exception('No user query found') }}"), 'MTPLX_E_CHAT_TEMPLATE', 'chat_template.jinja', 'No user query found');
+    await failsWith(
+      () => render(folder, {}, "{{ raise_exception('No user query found') }}"),
+      'MTPLX_E_CHAT_TEMPLATE',
+      'chat_template.jinja',
+      'No user query found',
+    );
     await failsWith(() => render(folder, {}, 'x'.repeat(256 * 1024 + 1)), 'MTPLX_E_CHAT_TEMPLATE', 'longer');
   }));
 

@@ -34,12 +34,18 @@ const maxTemplateBytes = 256 * 1024;
 export async function loadChatTemplate(files: ModelFolder['files']): Promise<ChatTemplate | null> {
   const config = await readTokenizerConfig(files);
   const file = files.template ?? files.tokenizerConfig ?? files.tokenizer;
-  const fail = (problem: string, cause?: unknown): MtplxError => new MtplxError('MTPLX_E_CHAT_TEMPLATE', { file, problem }, { cause });
-  if (files.template !== null && (await stat(files.template)).size > maxTemplateBytes) throw fail(`it is longer than ${maxTemplateBytes} bytes`);
+  const fail = (problem: string, cause?: unknown): MtplxError =>
+    new MtplxError('MTPLX_E_CHAT_TEMPLATE', { file, problem }, { cause });
+  if (files.template !== null && (await stat(files.template)).size > maxTemplateBytes)
+    throw fail(`it is longer than ${maxTemplateBytes} bytes`);
   const source = files.template === null ? fromConfig(config['chat_template']) : await readFile(files.template, 'utf8');
   if (source === null) return null;
   if (Buffer.byteLength(source) > maxTemplateBytes) throw fail(`it is longer than ${maxTemplateBytes} bytes`);
-  const tokens = Object.fromEntries(Object.entries(config).flatMap(([key, value]) => (key.endsWith('_token') && tokenText(value) !== null ? [[key, tokenText(value)]] : [])));
+  const tokens = Object.fromEntries(
+    Object.entries(config).flatMap(([key, value]) =>
+      key.endsWith('_token') && tokenText(value) !== null ? [[key, tokenText(value)]] : [],
+    ),
+  );
   let template: Template;
   try {
     template = new Template(source);
@@ -50,7 +56,13 @@ export async function loadChatTemplate(files: ModelFolder['files']): Promise<Cha
     source,
     render(messages, { addGenerationPrompt = true, tools, variables = {} } = {}) {
       try {
-        return template.render({ ...tokens, ...(tools?.length ? { tools } : {}), ...variables, messages, add_generation_prompt: addGenerationPrompt });
+        return template.render({
+          ...tokens,
+          ...(tools?.length ? { tools } : {}),
+          ...variables,
+          messages,
+          add_generation_prompt: addGenerationPrompt,
+        });
       } catch (cause) {
         throw fail((cause as Error).message, cause);
       }
@@ -62,7 +74,8 @@ export async function loadChatTemplate(files: ModelFolder['files']): Promise<Cha
 function fromConfig(value: unknown): string | null {
   if (typeof value === 'string') return value;
   if (!Array.isArray(value)) return null;
-  const named = value.find((entry) => isObject(entry) && entry['name'] === 'default') as Record<string, unknown> | undefined;
+  const named = value.find((entry) => isObject(entry) && entry['name'] === 'default') as
+    Record<string, unknown> | undefined;
   return typeof named?.['template'] === 'string' ? named['template'] : null;
 }
 

@@ -67,13 +67,24 @@ export function parseConfig(text: string, file: string): ModelConfig {
   const modelType = familyType(outer, inner, file);
   const family = families[modelType]!;
   const c = check(common, inner, file);
-  const problem = (key: string, what: string): MtplxError => new MtplxError('MTPLX_E_CONFIG_KEY', { file, key, problem: what });
+  const problem = (key: string, what: string): MtplxError =>
+    new MtplxError('MTPLX_E_CONFIG_KEY', { file, key, problem: what });
   refuseUnknownForms(outer, inner, file);
   if (c.num_attention_heads % c.num_key_value_heads)
-    throw problem('num_attention_heads', `is ${c.num_attention_heads}, no multiple of num_key_value_heads ${c.num_key_value_heads}`);
+    throw problem(
+      'num_attention_heads',
+      `is ${c.num_attention_heads}, no multiple of num_key_value_heads ${c.num_key_value_heads}`,
+    );
   if (c.linear_num_value_heads % c.linear_num_key_heads)
-    throw problem('linear_num_value_heads', `is ${c.linear_num_value_heads}, no multiple of linear_num_key_heads ${c.linear_num_key_heads}`);
-  const kinds = c.layer_types ?? Array.from({ length: c.num_hidden_layers }, (_, i) => ((i + 1) % c.full_attention_interval ? 'linear_attention' : 'full_attention'));
+    throw problem(
+      'linear_num_value_heads',
+      `is ${c.linear_num_value_heads}, no multiple of linear_num_key_heads ${c.linear_num_key_heads}`,
+    );
+  const kinds =
+    c.layer_types ??
+    Array.from({ length: c.num_hidden_layers }, (_, i) =>
+      (i + 1) % c.full_attention_interval ? 'linear_attention' : 'full_attention',
+    );
   if (kinds.length !== c.num_hidden_layers)
     throw problem('layer_types', `has ${kinds.length} entries for num_hidden_layers ${c.num_hidden_layers}`);
   const { widths, moe } = mlp(family, inner, c.num_hidden_layers, file);
@@ -137,7 +148,11 @@ function check<T extends z.ZodType>(schema: T, value: Json, file: string): z.out
   const issue = parsed.error.issues[0]!;
   const key = issue.path.join('.');
   const found = issue.path.reduce<unknown>((at, step) => (at as Json | undefined)?.[String(step)], value);
-  throw new MtplxError('MTPLX_E_CONFIG_KEY', { file, key, problem: found === undefined ? 'is missing' : `is ${JSON.stringify(found)} (${issue.message})` });
+  throw new MtplxError('MTPLX_E_CONFIG_KEY', {
+    file,
+    key,
+    problem: found === undefined ? 'is missing' : `is ${JSON.stringify(found)} (${issue.message})`,
+  });
 }
 
 function familyType(outer: Json, inner: Json, file: string): string {
@@ -145,10 +160,20 @@ function familyType(outer: Json, inner: Json, file: string): string {
   const known = types.find((type) => Object.hasOwn(families, type));
   if (known !== undefined) return known;
   const type = types[0];
-  if (type === undefined) throw new MtplxError('MTPLX_E_CONFIG_KEY', { file, key: 'model_type', problem: 'is missing' });
+  if (type === undefined)
+    throw new MtplxError('MTPLX_E_CONFIG_KEY', { file, key: 'model_type', problem: 'is missing' });
   const supported = Object.keys(families).join(', ');
-  if (type === drafterType) throw new MtplxError('MTPLX_E_MODEL_FAMILY', { file, family: `${type} (an MTP head alone; name it as the drafter of its model)`, supported });
-  throw new MtplxError('MTPLX_E_MODEL_FAMILY', { file, family: Object.hasOwn(withoutBackend, type) ? `${type} (${withoutBackend[type]})` : type, supported });
+  if (type === drafterType)
+    throw new MtplxError('MTPLX_E_MODEL_FAMILY', {
+      file,
+      family: `${type} (an MTP head alone; name it as the drafter of its model)`,
+      supported,
+    });
+  throw new MtplxError('MTPLX_E_MODEL_FAMILY', {
+    file,
+    family: Object.hasOwn(withoutBackend, type) ? `${type} (${withoutBackend[type]})` : type,
+    supported,
+  });
 }
 
 function refuseUnknownForms(outer: Json, inner: Json, file: string): void {
@@ -156,7 +181,8 @@ function refuseUnknownForms(outer: Json, inner: Json, file: string): void {
     throw new MtplxError('MTPLX_E_CONFIG_UNSUPPORTED', { file, key, found: JSON.stringify(found), supported });
   };
   const gate = inner['output_gate_type'];
-  if (gate !== undefined && gate !== null && gate !== 'swish' && gate !== 'silu') refuse('output_gate_type', gate, 'swish, silu');
+  if (gate !== undefined && gate !== null && gate !== 'swish' && gate !== 'silu')
+    refuse('output_gate_type', gate, 'swish, silu');
   if (inner['hidden_act'] !== 'silu') refuse('hidden_act', inner['hidden_act'], 'silu');
   if (inner['attention_bias']) refuse('attention_bias', inner['attention_bias'], 'false');
   if (inner['mtp_use_dedicated_embeddings']) refuse('mtp_use_dedicated_embeddings', true, 'false');
@@ -174,10 +200,18 @@ function refuseUnknownForms(outer: Json, inner: Json, file: string): void {
 function rotary(inner: Json, headDim: number, file: string): { rotaryDim: number; ropeTheta: number } {
   const nested = isObject(inner['rope_parameters']) ? inner['rope_parameters'] : {};
   const { rope_theta: ropeTheta } = check(rope, { rope_theta: nested['rope_theta'] ?? inner['rope_theta'] }, file);
-  const factor = check(z.object({ partial_rotary_factor: z.number().positive().max(1).default(0.25) }), { partial_rotary_factor: nested['partial_rotary_factor'] ?? inner['partial_rotary_factor'] }, file).partial_rotary_factor;
+  const factor = check(
+    z.object({ partial_rotary_factor: z.number().positive().max(1).default(0.25) }),
+    { partial_rotary_factor: nested['partial_rotary_factor'] ?? inner['partial_rotary_factor'] },
+    file,
+  ).partial_rotary_factor;
   const rotaryDim = Math.trunc(headDim * factor);
   if (rotaryDim < 2 || rotaryDim % 2)
-    throw new MtplxError('MTPLX_E_CONFIG_KEY', { file, key: 'partial_rotary_factor', problem: `is ${factor}: ${rotaryDim} of ${headDim} dimensions would turn, an even number is needed` });
+    throw new MtplxError('MTPLX_E_CONFIG_KEY', {
+      file,
+      key: 'partial_rotary_factor',
+      problem: `is ${factor}: ${rotaryDim} of ${headDim} dimensions would turn, an even number is needed`,
+    });
   return { rotaryDim, ropeTheta };
 }
 
@@ -185,15 +219,32 @@ function tied(outer: Json, inner: Json, file: string): boolean {
   const values = [inner['tie_word_embeddings'], outer['tie_word_embeddings']].filter((value) => value !== undefined);
   const schema = z.object({ tie_word_embeddings: z.boolean() });
   if (values.length === 2 && values[0] !== values[1])
-    throw new MtplxError('MTPLX_E_CONFIG_KEY', { file, key: 'tie_word_embeddings', problem: `is ${values[1]} at the top and ${values[0]} in text_config` });
+    throw new MtplxError('MTPLX_E_CONFIG_KEY', {
+      file,
+      key: 'tie_word_embeddings',
+      problem: `is ${JSON.stringify(values[1])} at the top and ${JSON.stringify(values[0])} in text_config`,
+    });
   return check(schema, { tie_word_embeddings: values[0] }, file).tie_word_embeddings;
 }
 
-function mlp(family: ModelSpec['family'], inner: Json, layers: number, file: string): Pick<ModelConfig, 'widths'> & Pick<ModelSpec, 'moe'> {
-  if (family === 'qwen3_5') return { widths: { dense: check(dense, inner, file).intermediate_size, expert: null, sharedExpert: null }, moe: null };
+function mlp(
+  family: ModelSpec['family'],
+  inner: Json,
+  layers: number,
+  file: string,
+): Pick<ModelConfig, 'widths'> & Pick<ModelSpec, 'moe'> {
+  if (family === 'qwen3_5')
+    return {
+      widths: { dense: check(dense, inner, file).intermediate_size, expert: null, sharedExpert: null },
+      moe: null,
+    };
   const e = check(experts, inner, file);
   if (e.num_experts_per_tok > e.num_experts)
-    throw new MtplxError('MTPLX_E_CONFIG_KEY', { file, key: 'num_experts_per_tok', problem: `is ${e.num_experts_per_tok} of ${e.num_experts} experts` });
+    throw new MtplxError('MTPLX_E_CONFIG_KEY', {
+      file,
+      key: 'num_experts_per_tok',
+      problem: `is ${e.num_experts_per_tok} of ${e.num_experts} experts`,
+    });
   let sparse = Array.from({ length: layers }, () => true);
   if (family === 'qwen3_next') {
     const { decoder_sparse_step: step, mlp_only_layers: only } = check(sparseLayers, inner, file);
@@ -203,7 +254,12 @@ function mlp(family: ModelSpec['family'], inner: Json, layers: number, file: str
   return {
     widths: { dense: width, expert: e.moe_intermediate_size, sharedExpert: e.shared_expert_intermediate_size },
     // Qwen3.5 MoE renormalises whatever the key says.
-    moe: { experts: e.num_experts, expertsPerToken: e.num_experts_per_tok, normalise: family === 'qwen3_5_moe' || e.norm_topk_prob, layers: sparse },
+    moe: {
+      experts: e.num_experts,
+      expertsPerToken: e.num_experts_per_tok,
+      normalise: family === 'qwen3_5_moe' || e.norm_topk_prob,
+      layers: sparse,
+    },
   };
 }
 
@@ -212,6 +268,10 @@ function sidecarName(outer: Json, file: string): string | null {
   if (!isObject(extra) || extra['mtp_file'] === undefined) return null;
   const name = extra['mtp_file'];
   if (typeof name !== 'string' || name.startsWith('/') || name.split(/[\\/]/).includes('..'))
-    throw new MtplxError('MTPLX_E_CONFIG_KEY', { file, key: 'mlx_lm_extra_tensors.mtp_file', problem: `is ${JSON.stringify(name)}, not a file of this folder` });
+    throw new MtplxError('MTPLX_E_CONFIG_KEY', {
+      file,
+      key: 'mlx_lm_extra_tensors.mtp_file',
+      problem: `is ${JSON.stringify(name)}, not a file of this folder`,
+    });
   return name;
 }

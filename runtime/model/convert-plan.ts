@@ -40,18 +40,30 @@ export function planConversion(
   options: { bits: number; groupSize: number; mtpBits: number; shardBytes?: number },
 ): ConvertedFile[] {
   const refuse = (problem: string): MtplxError => new MtplxError('MTPLX_E_CONVERT', { folder: model.folder, problem });
-  if (!supportedBits.includes(options.bits)) throw refuse(`--bits ${options.bits} is none of ${supportedBits.join(', ')}`);
-  if (!supportedGroups.includes(options.groupSize)) throw refuse(`--group-size ${options.groupSize} is none of ${supportedGroups.join(', ')}`);
-  if (options.mtpBits !== 16 && !supportedBits.includes(options.mtpBits)) throw refuse(`--mtp-bits ${options.mtpBits} is none of ${supportedBits.join(', ')}, 16`);
+  if (!supportedBits.includes(options.bits))
+    throw refuse(`--bits ${options.bits} is none of ${supportedBits.join(', ')}`);
+  if (!supportedGroups.includes(options.groupSize))
+    throw refuse(`--group-size ${options.groupSize} is none of ${supportedGroups.join(', ')}`);
+  if (options.mtpBits !== 16 && !supportedBits.includes(options.mtpBits))
+    throw refuse(`--mtp-bits ${options.mtpBits} is none of ${supportedBits.join(', ')}, 16`);
   const all = model.plan.tensors.map((plan): ConvertedTensor => {
     const { file, key } = plan.sources[0]!;
     const { dtype } = model.weights.files[file]!.tensors.get(key)!;
     if (!isFloat(dtype)) throw refuse(`${key} is ${dtype}`);
     const group = normGroup(plan.name);
     const affine = affineOf(plan, isMtpName(plan.name) ? options.mtpBits : options.bits, options.groupSize);
-    return { plan, dtype, affine, addOne: group !== null && rawNorms.has(group), outputs: outputsOf(plan, dtype, affine, model.spec.family) };
+    return {
+      plan,
+      dtype,
+      affine,
+      addOne: group !== null && rawNorms.has(group),
+      outputs: outputsOf(plan, dtype, affine, model.spec.family),
+    };
   });
-  const shards = shard(all.filter(({ plan }) => !isMtpName(plan.name)), options.shardBytes ?? defaultShardBytes);
+  const shards = shard(
+    all.filter(({ plan }) => !isMtpName(plan.name)),
+    options.shardBytes ?? defaultShardBytes,
+  );
   const number = (n: number): string => String(n).padStart(5, '0');
   const files = shards.map((tensors, i) => ({
     name: shards.length === 1 ? 'model.safetensors' : `model-${number(i + 1)}-of-${number(shards.length)}.safetensors`,
@@ -63,7 +75,11 @@ export function planConversion(
 }
 
 /** Parameters of one tensor: Linears, experts and the embedding are quantised unless their input does not fill whole groups. */
-export function affineOf({ name, shape }: Pick<TensorPlan, 'name' | 'shape'>, bits: number, groupSize: number): Affine | null {
+export function affineOf(
+  { name, shape }: Pick<TensorPlan, 'name' | 'shape'>,
+  bits: number,
+  groupSize: number,
+): Affine | null {
   const columns = shape.at(-1)!;
   if (bits === 16 || shape.length < 2 || name.endsWith('.conv1d.weight')) return null;
   if (gates.test(name)) return columns % 64 === 0 ? { bits: 8, groupSize: 64 } : null;
@@ -78,7 +94,12 @@ export function mlxName(name: string, family: FamilyName): string {
   return family === 'qwen3_next' ? inner : `language_model.${inner}`;
 }
 
-function outputsOf({ name, shape }: TensorPlan, dtype: string, affine: Affine | null, family: FamilyName): OutputTensor[] {
+function outputsOf(
+  { name, shape }: TensorPlan,
+  dtype: string,
+  affine: Affine | null,
+  family: FamilyName,
+): OutputTensor[] {
   const output = mlxName(name, family);
   if (affine === null) {
     const mlxShape = name.endsWith('.conv1d.weight') ? [shape[0]!, Math.max(shape[1]!, shape[2]!), 1] : shape;

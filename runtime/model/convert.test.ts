@@ -42,25 +42,39 @@ test('values: within half a step of the source, norms plus 1, the rest as it was
   inTemporaryFolder(async (folder) => {
     await convertModel(tiny('dense'), join(folder, 'out'), { ...options, bits: 8, mtpBits: 16 });
     const source = await readTensors(join(tiny('dense'), 'model.safetensors'));
-    const out = new Map([...(await readTensors(join(folder, 'out', 'model.safetensors'))), ...(await readTensors(join(folder, 'out', 'mtp.safetensors')))]);
+    const out = new Map([
+      ...(await readTensors(join(folder, 'out', 'model.safetensors'))),
+      ...(await readTensors(join(folder, 'out', 'mtp.safetensors'))),
+    ]);
     for (const key of source.keys()) {
       const canonical = key.replace('model.language_model.', '');
       const name = key.replace('model.language_model.', 'language_model.model.');
       const before = bf16(source, key);
-      const scales = out.get(name.replace(/weight$/, 'scales'));
+      const scales = name.endsWith('.weight') ? out.get(name.replace(/weight$/, 'scales')) : undefined;
       if (!scales) {
         const plus = normGroup(canonical) === null ? 0 : 1;
         const after = bf16(out, name);
-        for (const [i, value] of before.entries()) assert.ok(Math.abs(after[i]! - (value + plus)) <= plus * 2 ** -7, `${name}[${i}]: ${value} became ${after[i]}`);
+        for (const [i, value] of before.entries())
+          assert.ok(
+            Math.abs(after[i]! - (value + plus)) <= plus * 2 ** -7,
+            `${name}[${i}]: ${value} became ${after[i]}`,
+          );
       } else {
         const biases = bf16(out, name.replace(/weight$/, 'biases'));
-        const after = dequantizeRows({ packed: out.get(name)!.bytes, scales: toFloats(scales.bytes, 'BF16'), biases }, 8, 64);
+        const after = dequantizeRows(
+          { packed: out.get(name)!.bytes, scales: toFloats(scales.bytes, 'BF16'), biases },
+          8,
+          64,
+        );
         const worst = before.reduce((most, value, i) => Math.max(most, Math.abs(after[i]! - value)), 0);
         const range = before.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
         assert.ok(worst <= range * 0.012, `${name}: ${worst} of ${range}`);
       }
     }
-    assert.not.ok([...out.keys()].some((name) => name.startsWith('mtp.') && name.endsWith('.scales')), 'the head stays as it was');
+    assert.not.ok(
+      [...out.keys()].some((name) => name.startsWith('mtp.') && name.endsWith('.scales')),
+      'the head stays as it was',
+    );
     assert.not.ok('mtplx_mtp_quantization' in (await readJson(join(folder, 'out', 'config.json'))));
   }));
 
@@ -85,11 +99,19 @@ test('every architecture converts to a model that opens', () =>
       const { plan, spec } = await openModelFolder(out);
       assert.equal([spec.mtp, plan.unused], [true, []]);
       const bits = (module: string) => plan.quantized.find((entry) => entry.module === module);
-      assert.equal(bits('layers.0.linear_attn.out_proj'), { module: 'layers.0.linear_attn.out_proj', bits: 3, groupSize: 32 });
+      assert.equal(bits('layers.0.linear_attn.out_proj'), {
+        module: 'layers.0.linear_attn.out_proj',
+        bits: 3,
+        groupSize: 32,
+      });
       assert.is(bits('mtp.fc')?.bits, 5);
       if (name === 'dense') continue;
-      for (const gate of ['layers.0.mlp.gate', 'mtp.layers.0.mlp.shared_expert_gate']) assert.equal(bits(gate), { module: gate, bits: 8, groupSize: 64 });
-      assert.equal(plan.tensors.find((tensor) => tensor.name === 'layers.0.mlp.experts.up_proj.weight')!.shape, [8, 32, 6]);
+      for (const gate of ['layers.0.mlp.gate', 'mtp.layers.0.mlp.shared_expert_gate'])
+        assert.equal(bits(gate), { module: gate, bits: 8, groupSize: 64 });
+      assert.equal(
+        plan.tensors.find((tensor) => tensor.name === 'layers.0.mlp.experts.up_proj.weight')!.shape,
+        [8, 32, 6],
+      );
       const keys = [...(await readTensors(join(out, 'model.safetensors'))).keys()];
       const prefix = name === 'next' ? 'model.' : 'language_model.model.';
       assert.ok(keys.includes(`${prefix}layers.0.mlp.switch_mlp.down_proj.scales`));
@@ -113,10 +135,17 @@ test('shards hold the same tensors as one file', () =>
     assert.ok(files.length > 3);
     assert.is(files[0], `model-00001-of-0000${files.length - 1}.safetensors`);
     const many: RawTensors = new Map();
-    for (const name of files) for (const [key, tensor] of await readTensors(join(folder, 'many', name))) many.set(key, tensor);
-    const one = new Map([...(await readTensors(join(folder, 'one', 'model.safetensors'))), ...(await readTensors(join(folder, 'one', 'mtp.safetensors')))]);
+    for (const name of files)
+      for (const [key, tensor] of await readTensors(join(folder, 'many', name))) many.set(key, tensor);
+    const one = new Map([
+      ...(await readTensors(join(folder, 'one', 'model.safetensors'))),
+      ...(await readTensors(join(folder, 'one', 'mtp.safetensors'))),
+    ]);
     assert.equal(many, one);
-    assert.equal((await openModelFolder(join(folder, 'many'))).plan.tensors.length, (await openModelFolder(join(folder, 'one'))).plan.tensors.length);
+    assert.equal(
+      (await openModelFolder(join(folder, 'many'))).plan.tensors.length,
+      (await openModelFolder(join(folder, 'one'))).plan.tensors.length,
+    );
   }));
 
 test('small files come along, a text-only config gets the wrapper', () =>
@@ -128,7 +157,10 @@ test('small files come along, a text-only config gets the wrapper', () =>
     await writeFile(join(from, 'generation_config.json'), '{"eos_token_id": [5, 6], "top_k": 20}');
     await convertModel(from, join(folder, 'out'), options);
     const config = await readJson(join(folder, 'out', 'config.json'));
-    assert.equal([config['model_type'], (config['text_config'] as Record<string, unknown>)['model_type']], ['qwen3_5', 'qwen3_5_text']);
+    assert.equal(
+      [config['model_type'], (config['text_config'] as Record<string, unknown>)['model_type']],
+      ['qwen3_5', 'qwen3_5_text'],
+    );
     const model = await openModelFolder(join(folder, 'out'));
     assert.equal([model.stopIds, model.generation.topK], [[0, 5, 6], 20]);
     assert.is(await readFile(model.files.template!, 'utf8'), 'x');
@@ -137,7 +169,10 @@ test('small files come along, a text-only config gets the wrapper', () =>
 test('progress rises to the end', () =>
   inTemporaryFolder(async (folder) => {
     const seen: ConvertProgress[] = [];
-    await convertModel(tiny('dense'), join(folder, 'out'), { ...options, onProgress: (progress) => seen.push(progress) });
+    await convertModel(tiny('dense'), join(folder, 'out'), {
+      ...options,
+      onProgress: (progress) => seen.push(progress),
+    });
     for (const [i, { doneBytes }] of seen.entries()) assert.ok(doneBytes >= (seen[i - 1]?.doneBytes ?? 0));
     assert.is(seen.at(-1)!.doneBytes, seen[0]!.totalBytes);
   }));
@@ -146,10 +181,21 @@ test('refuses what makes no sense, and leaves nothing behind', () =>
   inTemporaryFolder(async (folder) => {
     const out = join(folder, 'out');
     await failsWith(() => convertModel(embedded, out, options), 'MTPLX_E_CONVERT', embedded, 'quantised already');
-    for (const bad of [{ bits: 7 }, { groupSize: 48 }, { mtpBits: 1 }]) await failsWith(() => convertModel(tiny('dense'), out, { ...options, ...bad }), 'MTPLX_E_CONVERT', String(Object.values(bad)[0]));
+    for (const bad of [{ bits: 7 }, { groupSize: 48 }, { mtpBits: 1 }])
+      await failsWith(
+        () => convertModel(tiny('dense'), out, { ...options, ...bad }),
+        'MTPLX_E_CONVERT',
+        String(Object.values(bad)[0]),
+      );
     const controller = new AbortController();
-    const onProgress = ({ doneBytes }: ConvertProgress): void => { if (doneBytes > 0) controller.abort(); };
-    await failsWith(() => convertModel(tiny('dense'), out, { ...options, onProgress, signal: controller.signal }), 'MTPLX_E_CONVERT', 'cancelled');
+    const onProgress = ({ doneBytes }: ConvertProgress): void => {
+      if (doneBytes > 0) controller.abort();
+    };
+    await failsWith(
+      () => convertModel(tiny('dense'), out, { ...options, onProgress, signal: controller.signal }),
+      'MTPLX_E_CONVERT',
+      'cancelled',
+    );
     const cut = await copyModel(tiny('dense'), join(folder, 'cut'));
     await truncate(join(cut, 'model.safetensors'), 100_000);
     await failsWith(() => convertModel(cut, out, options), 'MTPLX_E_FILE_TRUNCATED', 'model.safetensors');

@@ -37,7 +37,15 @@ export interface ConvertResult {
   mtp: boolean;
 }
 
-const copied = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja', 'generation_config.json', 'special_tokens_map.json', 'vocab.json', 'merges.txt'];
+const copied = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'chat_template.jinja',
+  'generation_config.json',
+  'special_tokens_map.json',
+  'vocab.json',
+  'merges.txt',
+];
 
 /**
  * Converts a checkpoint (Hugging Face layout, or unquantised MLX) to an MLX affine one that mlx-lm loads, with the MTP
@@ -64,14 +72,23 @@ export async function convertModel(source: string, target: string, options: Conv
     await chmod(aside, 0o755);
     await rename(aside, out);
     await syncFolder(dirname(out));
-    return { folder: out, bytes: files.reduce((sum, file) => sum + file.bytes, 0), files: files.map(({ name }) => name), mtp: model.spec.mtp };
+    return {
+      folder: out,
+      bytes: files.reduce((sum, file) => sum + file.bytes, 0),
+      files: files.map(({ name }) => name),
+      mtp: model.spec.mtp,
+    };
   } catch (error) {
     await rm(aside, { recursive: true, force: true });
     throw options.signal?.aborted ? refuse('cancelled') : error;
   }
 }
 
-async function writeWeights(model: ModelFolder, folder: string, options: ConvertOptions): Promise<{ name: string; bytes: number }[]> {
+async function writeWeights(
+  model: ModelFolder,
+  folder: string,
+  options: ConvertOptions,
+): Promise<{ name: string; bytes: number }[]> {
   const reader = await TensorReader.open(model.weights.files);
   try {
     const norms = await decideNorms(model.plan.tensors, reader);
@@ -80,7 +97,10 @@ async function writeWeights(model: ModelFolder, folder: string, options: Convert
     const totalBytes = tensors.flatMap(({ outputs }) => outputs).reduce((sum, output) => sum + tensorBytes(output), 0);
     let doneBytes = 0;
     for (const file of files) {
-      const writer = await SafetensorsWriter.create(join(folder, file.name), file.tensors.flatMap(({ outputs }) => outputs));
+      const writer = await SafetensorsWriter.create(
+        join(folder, file.name),
+        file.tensors.flatMap(({ outputs }) => outputs),
+      );
       try {
         for (const tensor of file.tensors) {
           options.onProgress?.({ tensor: tensor.outputs[0]!.name, doneBytes, totalBytes });
@@ -95,17 +115,32 @@ async function writeWeights(model: ModelFolder, folder: string, options: Convert
     }
     options.onProgress?.({ tensor: '', doneBytes, totalBytes });
     const trunk = files.filter(({ mtp }) => !mtp);
-    const listed = trunk.flatMap(({ name, tensors: list }) => list.flatMap(({ outputs }) => outputs.map((output) => [output.name, name])));
-    const size = trunk.flatMap((file) => file.tensors.flatMap(({ outputs }) => outputs)).reduce((sum, output) => sum + tensorBytes(output), 0);
-    const index = { metadata: { total_size: size }, weight_map: Object.fromEntries(listed.toSorted()) };
+    const listed = trunk.flatMap(({ name, tensors: list }) =>
+      list.flatMap(({ outputs }) => outputs.map((output) => [output.name, name])),
+    );
+    const size = trunk
+      .flatMap((file) => file.tensors.flatMap(({ outputs }) => outputs))
+      .reduce((sum, output) => sum + tensorBytes(output), 0);
+    const index = {
+      metadata: { total_size: size },
+      weight_map: Object.fromEntries(listed.toSorted(([a], [b]) => (a! < b! ? -1 : 1))),
+    };
     await writeSynced(join(folder, 'model.safetensors.index.json'), json(index));
-    return files.map(({ name, tensors: list }) => ({ name, bytes: list.flatMap(({ outputs }) => outputs).reduce((sum, output) => sum + tensorBytes(output), 0) }));
+    return files.map(({ name, tensors: list }) => ({
+      name,
+      bytes: list.flatMap(({ outputs }) => outputs).reduce((sum, output) => sum + tensorBytes(output), 0),
+    }));
   } finally {
     await reader.close();
   }
 }
 
-async function writeTensor(tensor: ConvertedTensor, reader: TensorReader, writer: SafetensorsWriter, signal?: AbortSignal): Promise<void> {
+async function writeTensor(
+  tensor: ConvertedTensor,
+  reader: TensorReader,
+  writer: SafetensorsWriter,
+  signal?: AbortSignal,
+): Promise<void> {
   const { plan, dtype, affine, addOne } = tensor;
   const names = tensor.outputs.map(({ name }) => name);
   for await (const bytes of reader.rows(plan)) {
@@ -115,7 +150,14 @@ async function writeTensor(tensor: ConvertedTensor, reader: TensorReader, writer
       continue;
     }
     const values = toFloats(bytes, dtype);
-    if (affine === null) await writer.append(names[0]!, fromFloats(values.map((value) => value + 1), dtype));
+    if (affine === null)
+      await writer.append(
+        names[0]!,
+        fromFloats(
+          values.map((value) => value + 1),
+          dtype,
+        ),
+      );
     else {
       const { packed, scales, biases } = quantizeRows(values, plan.shape.at(-1)!, affine.bits, affine.groupSize);
       await writer.append(names[0]!, packed);
@@ -127,9 +169,13 @@ async function writeTensor(tensor: ConvertedTensor, reader: TensorReader, writer
 
 async function writeSmallFiles(model: ModelFolder, folder: string, options: ConvertOptions): Promise<void> {
   const config: unknown = JSON.parse(await readFile(join(model.folder, 'config.json'), 'utf8'));
-  await writeSynced(join(folder, 'config.json'), json(convertedConfig(config as Record<string, unknown>, model, options)));
+  await writeSynced(
+    join(folder, 'config.json'),
+    json(convertedConfig(config as Record<string, unknown>, model, options)),
+  );
   const present = new Set(await readdir(model.folder));
-  for (const name of copied.filter((candidate) => present.has(candidate))) await writeSynced(join(folder, name), await readFile(join(model.folder, name)));
+  for (const name of copied.filter((candidate) => present.has(candidate)))
+    await writeSynced(join(folder, name), await readFile(join(model.folder, name)));
 }
 
 async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {

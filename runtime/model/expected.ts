@@ -65,8 +65,16 @@ function gatedDelta({ spec }: ModelConfig, path: string): Expected[] {
   const values = valueHeads * valueDim;
   const inputs: [string, number][] =
     spec.family === 'qwen3_next'
-      ? [['in_proj_qkvz', 2 * keys + 2 * values], ['in_proj_ba', 2 * valueHeads]]
-      : [['in_proj_qkv', 2 * keys + values], ['in_proj_z', values], ['in_proj_b', valueHeads], ['in_proj_a', valueHeads]];
+      ? [
+          ['in_proj_qkvz', 2 * keys + 2 * values],
+          ['in_proj_ba', 2 * valueHeads],
+        ]
+      : [
+          ['in_proj_qkv', 2 * keys + values],
+          ['in_proj_z', values],
+          ['in_proj_b', valueHeads],
+          ['in_proj_a', valueHeads],
+        ];
   return [
     ...inputs.map(([name, rows]) => linear(`${path}.${name}`, [rows, spec.hiddenSize])),
     { kind: 'conv', name: `${path}.conv1d.weight`, shape: [2 * keys + values, convKernel] },
@@ -88,7 +96,11 @@ function mlp(path: string, hidden: number, width: number): Expected[] {
 function mixture({ spec, widths }: ModelConfig, path: string): Expected[] {
   const { experts } = spec.moe!;
   const hidden = spec.hiddenSize;
-  const stacked = (name: string, shape: number[]): Expected => ({ kind: 'experts', name: `${path}.experts.${name}`, shape: [experts, ...shape] });
+  const stacked = (name: string, shape: number[]): Expected => ({
+    kind: 'experts',
+    name: `${path}.experts.${name}`,
+    shape: [experts, ...shape],
+  });
   return [
     linear(`${path}.gate`, [experts, hidden]),
     stacked('gate_proj', [widths.expert!, hidden]),

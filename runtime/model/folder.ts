@@ -46,13 +46,17 @@ export interface OpenOptions {
 export async function openModelFolder(path: string, options: OpenOptions = {}): Promise<ModelFolder> {
   const folder = resolve(path);
   const configFile = join(folder, 'config.json');
-  if (!(await isFile(configFile))) throw new MtplxError('MTPLX_E_MODEL_NOT_FOUND', { folder, problem: 'it has no config.json' });
+  if (!(await isFile(configFile)))
+    throw new MtplxError('MTPLX_E_MODEL_NOT_FOUND', { folder, problem: 'it has no config.json' });
   const config = parseConfig(await readFile(configFile, 'utf8'), configFile);
   const weights = await findWeights(folder, config.mtpFile, options.drafter ?? null);
   const plan = planLoad(config, weights);
   const generationFile = join(folder, 'generation_config.json');
-  const generation = (await isFile(generationFile)) ? parseJsonObject(await readFile(generationFile, 'utf8'), generationFile) : {};
-  const optional = async (name: string): Promise<string | null> => ((await isFile(join(folder, name))) ? join(folder, name) : null);
+  const generation = (await isFile(generationFile))
+    ? parseJsonObject(await readFile(generationFile, 'utf8'), generationFile)
+    : {};
+  const optional = async (name: string): Promise<string | null> =>
+    (await isFile(join(folder, name))) ? join(folder, name) : null;
   return {
     folder,
     name: basename(folder),
@@ -60,9 +64,17 @@ export async function openModelFolder(path: string, options: OpenOptions = {}): 
     spec: plan.spec,
     plan,
     weights,
-    generation: { temperature: number(generation['temperature']), topP: number(generation['top_p']), topK: number(generation['top_k']) },
+    generation: {
+      temperature: number(generation['temperature']),
+      topP: number(generation['top_p']),
+      topK: number(generation['top_k']),
+    },
     stopIds: [...new Set([...config.eosIds, ...eosIds(generation, generationFile)])],
-    files: { tokenizer: join(folder, 'tokenizer.json'), tokenizerConfig: await optional('tokenizer_config.json'), template: await optional('chat_template.jinja') },
+    files: {
+      tokenizer: join(folder, 'tokenizer.json'),
+      tokenizerConfig: await optional('tokenizer_config.json'),
+      template: await optional('chat_template.jinja'),
+    },
     hash: await hashModel(configFile, weights.files),
   };
 }

@@ -11,7 +11,9 @@ const pages = 64;
  * milliseconds for any size; it is no proof that every byte is intact.
  */
 export async function hashModel(configFile: string, files: SafetensorsHeader[]): Promise<string> {
-  const hash = createHash('sha256').update('mtplx model 1\n').update(await readFile(configFile));
+  const hash = createHash('sha256')
+    .update('mtplx model 1\n')
+    .update(await readFile(configFile));
   for (const { path, bytes, text } of files.toSorted((a, b) => (a.text < b.text ? -1 : 1))) {
     hash.update(`\n${bytes}\n${text}\n`);
     const file = await open(path, 'r');

@@ -14,7 +14,8 @@ const rawShare = 0.01;
 
 export function normGroup(name: string): NormGroup | null {
   if (/^mtp\.(?:norm|pre_fc_norm_hidden|pre_fc_norm_embedding)\.weight$/.test(name)) return 'mtp-own';
-  if (name !== 'norm.weight' && !/\.(?:input_layernorm|post_attention_layernorm|q_norm|k_norm)\.weight$/.test(name)) return null;
+  if (name !== 'norm.weight' && !/\.(?:input_layernorm|post_attention_layernorm|q_norm|k_norm)\.weight$/.test(name))
+    return null;
   return name.startsWith('mtp.') ? 'mtp-layer' : 'trunk';
 }
 

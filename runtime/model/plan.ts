@@ -58,15 +58,24 @@ class Planner {
   }
 
   add(expected: Expected): void {
-    if (expected.kind === 'vector') this.#plain(expected.name, this.#find(expected.name, expected.shape), expected.shape);
+    if (expected.kind === 'vector')
+      this.#plain(expected.name, this.#find(expected.name, expected.shape), expected.shape);
     else if (expected.kind === 'conv') this.#conv(expected);
     else this.#module(expected);
   }
 
   #conv({ name, shape: [channels, kernel] }: Expected): void {
-    const layouts = [[channels!, 1, kernel!], [channels!, kernel!, 1]];
+    const layouts = [
+      [channels!, 1, kernel!],
+      [channels!, kernel!, 1],
+    ];
     const source = this.#find(name, layouts[0]!);
-    this.#plain(name, source, layouts.find((layout) => same(layout, source.shape)) ?? layouts[0]!, `${show(layouts[0]!)} or ${show(layouts[1]!)}`);
+    this.#plain(
+      name,
+      source,
+      layouts.find((layout) => same(layout, source.shape)) ?? layouts[0]!,
+      `${show(layouts[0]!)} or ${show(layouts[1]!)}`,
+    );
   }
 
   #module({ kind, name, shape }: Expected): void {
@@ -79,7 +88,13 @@ class Planner {
     const columns = shape.at(-1)!;
     const groups = [...leading, columns / affine.groupSize];
     const biases = find(`${name}.biases`, groups);
-    this.#check(`${name}.weight`, weight, [...leading, (columns * affine.bits) / 32], (dtype) => dtype === 'U32', 'U32');
+    this.#check(
+      `${name}.weight`,
+      weight,
+      [...leading, (columns * affine.bits) / 32],
+      (dtype) => dtype === 'U32',
+      'U32',
+    );
     this.#check(`${name}.scales`, scales, groups, isFloat, 'F32, F16 or BF16');
     this.#check(`${name}.biases`, biases, groups, isFloat, 'F32, F16 or BF16');
     this.quantized.push({ module: name, ...affine });
@@ -102,7 +117,8 @@ class Planner {
     const own = isMtpName(module) ? mtp : global;
     const declared = override || own;
     // A head without parameters of its own may differ from the trunk's: then the shapes alone speak.
-    if (declared && (declared.bits !== bits || declared.groupSize !== groupSize)) fail(`${declared.bits} bits in groups of ${declared.groupSize}, by the config`);
+    if (declared && (declared.bits !== bits || declared.groupSize !== groupSize))
+      fail(`${declared.bits} bits in groups of ${declared.groupSize}, by the config`);
     return { bits, groupSize };
   }
 
@@ -110,14 +126,31 @@ class Planner {
     this.#check(name, source, shape, isFloat, 'F32, F16 or BF16', expected);
   }
 
-  #check(name: string, source: Source, shape: number[], type: (dtype: string) => boolean, types: string, shapes = show(shape)): void {
+  #check(
+    name: string,
+    source: Source,
+    shape: number[],
+    type: (dtype: string) => boolean,
+    types: string,
+    shapes = show(shape),
+  ): void {
     const [first] = source.parts;
     for (const part of source.parts) {
-      if (!type(part.dtype)) throw new MtplxError('MTPLX_E_TENSOR_DTYPE', { ...this.#at(source, part), expected: types, found: part.dtype });
+      if (!type(part.dtype))
+        throw new MtplxError('MTPLX_E_TENSOR_DTYPE', { ...this.#at(source, part), expected: types, found: part.dtype });
       if (part.dtype !== first!.dtype || !same(part.shape, first!.shape))
-        throw new MtplxError('MTPLX_E_TENSOR_SHAPE', { ...this.#at(source, part), expected: `${first!.dtype} ${show(first!.shape)} like ${first!.key}`, found: `${part.dtype} ${show(part.shape)}` });
+        throw new MtplxError('MTPLX_E_TENSOR_SHAPE', {
+          ...this.#at(source, part),
+          expected: `${first!.dtype} ${show(first!.shape)} like ${first!.key}`,
+          found: `${part.dtype} ${show(part.shape)}`,
+        });
     }
-    if (!same(source.shape, shape)) throw new MtplxError('MTPLX_E_TENSOR_SHAPE', { ...this.#at(source), expected: shapes, found: show(source.shape) });
+    if (!same(source.shape, shape))
+      throw new MtplxError('MTPLX_E_TENSOR_SHAPE', {
+        ...this.#at(source),
+        expected: shapes,
+        found: show(source.shape),
+      });
     this.tensors.push({ name, op: source.op, shape, sources: source.parts.map(({ file, key }) => ({ file, key })) });
   }
 
@@ -144,7 +177,8 @@ class Planner {
   #findExperts(name: string, shape: number[] | null): Source | null {
     const [, path, projection, part] = /^(.*\.experts)\.(gate|up|down)_proj\.(\w+)$/.exec(name)!;
     const names = (stem: string): string[] => (part === 'weight' ? [`${stem}.weight`, stem] : [`${stem}.${part}`]);
-    for (const direct of names(`${path}.${projection}_proj`)) if (this.#weights.tensors.has(direct)) return this.#find(direct, null);
+    for (const direct of names(`${path}.${projection}_proj`))
+      if (this.#weights.tensors.has(direct)) return this.#find(direct, null);
     if (projection !== 'down')
       for (const fused of names(`${path}.gate_up_proj`)) {
         const source = this.#find(fused, null);

@@ -6,39 +6,63 @@ import { dequantizeRows, quantizeRows } from './quantize.ts';
 
 const test = suite('quantizer');
 
-const floats = (length: number) => fc.array(fc.float({ min: -8, max: 8, noNaN: true }), { minLength: length, maxLength: length });
-const cases = fc.record({ bits: fc.constantFrom(...supportedBits), groupSize: fc.constantFrom(...supportedGroups), rows: fc.integer({ min: 1, max: 3 }), groups: fc.integer({ min: 1, max: 3 }) });
+const floats = (length: number) =>
+  fc.array(fc.float({ min: -8, max: 8, noNaN: true }), { minLength: length, maxLength: length });
+const cases = fc.record({
+  bits: fc.constantFrom(...supportedBits),
+  groupSize: fc.constantFrom(...supportedGroups),
+  rows: fc.integer({ min: 1, max: 3 }),
+  groups: fc.integer({ min: 1, max: 3 }),
+});
 
 test('no value is further off than the grid allows', () => {
   fc.assert(
-    fc.property(cases.chain((c) => floats(c.groupSize * c.groups * c.rows).map((values) => ({ ...c, values: Float32Array.from(values) }))), ({ bits, groupSize, groups, values }) => {
-      const quantized = quantizeRows(values, groupSize * groups, bits, groupSize);
-      const back = dequantizeRows(quantized, bits, groupSize);
-      for (let begin = 0; begin < values.length; begin += groupSize) {
-        const group = values.subarray(begin, begin + groupSize);
-        const [low, high] = [Math.min(...group), Math.max(...group)];
-        const step = (high - low) / (2 ** bits - 1);
-        // Half a step of rounding, and up to one and a half more where moving the edge onto the grid stretched or
-        // shrank it; a group far from 0 on one side is clipped by up to half a step at its far end.
-        const bound = 2 * Math.max(step, 1e-7) + 1e-5;
-        for (let i = 0; i < groupSize; i++) assert.ok(Math.abs(back[begin + i]! - group[i]!) <= bound, `${back[begin + i]} for ${group[i]} in [${low}, ${high}] at ${bits} bits`);
-        const edge = Math.abs(low) > Math.abs(high) ? low : high;
-        const at = begin + group.indexOf(edge);
-        if (quantized.biases[begin / groupSize] !== 0) assert.ok(Math.abs(back[at]! - edge) <= 1e-6 * Math.abs(edge), 'the value of largest magnitude is kept');
-      }
-    }),
+    fc.property(
+      cases.chain((c) =>
+        floats(c.groupSize * c.groups * c.rows).map((values) => ({ ...c, values: Float32Array.from(values) })),
+      ),
+      ({ bits, groupSize, groups, values }) => {
+        const quantized = quantizeRows(values, groupSize * groups, bits, groupSize);
+        const back = dequantizeRows(quantized, bits, groupSize);
+        for (let begin = 0; begin < values.length; begin += groupSize) {
+          const group = values.subarray(begin, begin + groupSize);
+          const [low, high] = [Math.min(...group), Math.max(...group)];
+          const step = (high - low) / (2 ** bits - 1);
+          // Half a step of rounding, and up to one and a half more where moving the edge onto the grid stretched or
+          // shrank it; a group far from 0 on one side is clipped by up to half a step at its far end.
+          const bound = 2 * Math.max(step, 1e-7) + 1e-5;
+          for (let i = 0; i < groupSize; i++)
+            assert.ok(
+              Math.abs(back[begin + i]! - group[i]!) <= bound,
+              `${back[begin + i]} for ${group[i]} in [${low}, ${high}] at ${bits} bits`,
+            );
+          const edge = Math.abs(low) > Math.abs(high) ? low : high;
+          const at = begin + group.indexOf(edge);
+          if (quantized.biases[begin / groupSize] !== 0)
+            assert.ok(Math.abs(back[at]! - edge) <= 1e-6 * Math.abs(edge), 'the value of largest magnitude is kept');
+        }
+      },
+    ),
   );
 });
 
 test('what lies on the grid comes back exactly', () => {
   fc.assert(
-    fc.property(cases.chain((c) => fc.record({ ...asConstants(c), q: fc.array(fc.integer({ min: 0, max: 2 ** c.bits - 1 }), { minLength: c.groupSize, maxLength: c.groupSize }) })), ({ bits, groupSize, q }) => {
-      // Scale 1/8, bias -2^(bits - 1) / 8 and both ends present: MLX's own choice of edge is the low end.
-      const values = Float32Array.from(q, (n) => (n - 2 ** (bits - 1)) / 8);
-      values[0] = -(2 ** (bits - 1)) / 8;
-      values[1] = (2 ** (bits - 1) - 1) / 8;
-      assert.equal(dequantizeRows(quantizeRows(values, groupSize, bits, groupSize), bits, groupSize), values);
-    }),
+    fc.property(
+      cases.chain((c) =>
+        fc.record({
+          ...asConstants(c),
+          q: fc.array(fc.integer({ min: 0, max: 2 ** c.bits - 1 }), { minLength: c.groupSize, maxLength: c.groupSize }),
+        }),
+      ),
+      ({ bits, groupSize, q }) => {
+        // Scale 1/8, bias -2^(bits - 1) / 8 and both ends present: MLX's own choice of edge is the low end.
+        const values = Float32Array.from(q, (n) => (n - 2 ** (bits - 1)) / 8);
+        values[0] = -(2 ** (bits - 1)) / 8;
+        values[1] = (2 ** (bits - 1) - 1) / 8;
+        assert.equal(dequantizeRows(quantizeRows(values, groupSize, bits, groupSize), bits, groupSize), values);
+      },
+    ),
   );
 });
 
@@ -70,7 +94,9 @@ test('a group of one value', () => {
 });
 
 function asConstants<T extends Record<string, unknown>>(value: T): { [K in keyof T]: fc.Arbitrary<T[K]> } {
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, fc.constant(entry)])) as { [K in keyof T]: fc.Arbitrary<T[K]> };
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, fc.constant(entry)])) as {
+    [K in keyof T]: fc.Arbitrary<T[K]>;
+  };
 }
 
 test.run();

@@ -63,7 +63,11 @@ function groupParameters(values: Float32Array, begin: number, end: number, top: 
 }
 
 /** The values that a matrix in affine form stands for: scale * q + bias in float32, one rounding an operation. */
-export function dequantizeRows({ packed, scales, biases }: QuantizedRows, bits: number, groupSize: number): Float32Array {
+export function dequantizeRows(
+  { packed, scales, biases }: QuantizedRows,
+  bits: number,
+  groupSize: number,
+): Float32Array {
   const out = new Float32Array((packed.length * 8) / bits);
   const mask = 2 ** bits - 1;
   for (let i = 0; i < out.length; i++) {

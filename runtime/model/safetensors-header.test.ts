@@ -35,7 +35,14 @@ test('a cut file names the tensor that is cut', () =>
     await writeTensors(path, two);
     const { bytes } = await readSafetensorsHeader(path);
     await truncate(path, bytes - 1);
-    await failsWith(() => readSafetensorsHeader(path), 'MTPLX_E_FILE_TRUNCATED', path, 'b.weight', String(bytes), String(bytes - 1));
+    await failsWith(
+      () => readSafetensorsHeader(path),
+      'MTPLX_E_FILE_TRUNCATED',
+      path,
+      'b.weight',
+      String(bytes),
+      String(bytes - 1),
+    );
     await truncate(path, bytes - 11);
     await failsWith(() => readSafetensorsHeader(path), 'MTPLX_E_FILE_TRUNCATED', path, 'a.weight');
     await truncate(path, 20);
@@ -67,6 +74,7 @@ for (const [name, content, word] of broken) {
     }));
 }
 
-test('a missing file is named', () => failsWith(() => readSafetensorsHeader('/nowhere/x.safetensors'), 'MTPLX_E_FILE_BROKEN', '/nowhere/x.safetensors'));
+test('a missing file is named', () =>
+  failsWith(() => readSafetensorsHeader('/nowhere/x.safetensors'), 'MTPLX_E_FILE_BROKEN', '/nowhere/x.safetensors'));
 
 test.run();

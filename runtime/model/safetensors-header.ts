@@ -35,12 +35,19 @@ export async function readSafetensorsHeader(path: string): Promise<SafetensorsHe
     const { size } = await file.stat();
     const bad = (problem: string): MtplxError => new MtplxError('MTPLX_E_FILE_BROKEN', { file: path, problem });
     const length = Buffer.alloc(8);
-    if (size < 8 || (await file.read(length, 0, 8, 0)).bytesRead < 8) throw bad(`the file has ${size} bytes, too few for a header`);
+    if (size < 8 || (await file.read(length, 0, 8, 0)).bytesRead < 8)
+      throw bad(`the file has ${size} bytes, too few for a header`);
     const headerBytes = length.readBigUInt64LE();
-    if (headerBytes > maxHeaderBytes) throw bad(`the header would be ${headerBytes} bytes long, the limit is ${maxHeaderBytes}`);
+    if (headerBytes > maxHeaderBytes)
+      throw bad(`the header would be ${headerBytes} bytes long, the limit is ${maxHeaderBytes}`);
     const dataStart = 8 + Number(headerBytes);
     if (dataStart > size)
-      throw new MtplxError('MTPLX_E_FILE_TRUNCATED', { file: path, tensor: 'the header', expected: dataStart, found: size });
+      throw new MtplxError('MTPLX_E_FILE_TRUNCATED', {
+        file: path,
+        tensor: 'the header',
+        expected: dataStart,
+        found: size,
+      });
     const raw = Buffer.alloc(dataStart - 8);
     await file.read(raw, 0, raw.length, 8);
     const text = raw.toString('utf8');
@@ -50,7 +57,12 @@ export async function readSafetensorsHeader(path: string): Promise<SafetensorsHe
   }
 }
 
-function parse(text: string, path: string, dataStart: number, size: number): Pick<SafetensorsHeader, 'metadata' | 'tensors'> {
+function parse(
+  text: string,
+  path: string,
+  dataStart: number,
+  size: number,
+): Pick<SafetensorsHeader, 'metadata' | 'tensors'> {
   const bad = (problem: string): MtplxError => new MtplxError('MTPLX_E_FILE_BROKEN', { file: path, problem });
   let json: unknown;
   try {
@@ -67,23 +79,33 @@ function parse(text: string, path: string, dataStart: number, size: number): Pic
   }
   let end = dataStart;
   for (const [name, tensor] of [...tensors].toSorted((a, b) => a[1].begin - b[1].begin || a[1].end - b[1].end)) {
-    if (tensor.begin !== end) throw bad(`tensor ${name} starts at byte ${tensor.begin}, the one before it ends at ${end}`);
+    if (tensor.begin !== end)
+      throw bad(`tensor ${name} starts at byte ${tensor.begin}, the one before it ends at ${end}`);
     end = tensor.end;
-    if (end > size) throw new MtplxError('MTPLX_E_FILE_TRUNCATED', { file: path, tensor: name, expected: end, found: size });
+    if (end > size)
+      throw new MtplxError('MTPLX_E_FILE_TRUNCATED', { file: path, tensor: name, expected: end, found: size });
   }
   if (end !== size) throw bad(`the file has ${size} bytes, its tensors end at byte ${end}`);
   return { metadata, tensors };
 }
 
-function parseTensor(name: string, entry: unknown, dataStart: number, bad: (problem: string) => MtplxError): HeaderTensor {
+function parseTensor(
+  name: string,
+  entry: unknown,
+  dataStart: number,
+  bad: (problem: string) => MtplxError,
+): HeaderTensor {
   if (!isRecord(entry)) throw bad(`tensor ${name} is not described by an object`);
   const { dtype, shape, data_offsets: offsets } = entry;
-  if (typeof dtype !== 'string' || !Object.hasOwn(dtypeBytes, dtype)) throw bad(`tensor ${name} has the unknown dtype ${JSON.stringify(dtype)}`);
+  if (typeof dtype !== 'string' || !Object.hasOwn(dtypeBytes, dtype))
+    throw bad(`tensor ${name} has the unknown dtype ${JSON.stringify(dtype)}`);
   if (!isCounts(shape)) throw bad(`tensor ${name} has the shape ${JSON.stringify(shape)}`);
-  if (!isCounts(offsets) || offsets.length !== 2) throw bad(`tensor ${name} has the offsets ${JSON.stringify(offsets)}`);
+  if (!isCounts(offsets) || offsets.length !== 2)
+    throw bad(`tensor ${name} has the offsets ${JSON.stringify(offsets)}`);
   const [begin, end] = offsets as [number, number];
   const bytes = shape.reduce((product, n) => product * n, dtypeBytes[dtype]!);
-  if (end - begin !== bytes) throw bad(`tensor ${name} is ${dtype} [${shape}] of ${bytes} bytes, its offsets span ${end - begin}`);
+  if (end - begin !== bytes)
+    throw bad(`tensor ${name} is ${dtype} [${shape.join(', ')}] of ${bytes} bytes, its offsets span ${end - begin}`);
   return { dtype, shape, begin: dataStart + begin, end: dataStart + end };
 }
 

@@ -44,14 +44,16 @@ export class SafetensorsWriter {
   /** Adds bytes at the end of what `name` has so far. */
   async append(name: string, bytes: Uint8Array): Promise<void> {
     const tensor = this.#next.get(name)!;
-    if (tensor.at + bytes.length > tensor.end) throw new RangeError(`[SafetensorsWriter.append] Too many bytes for ${name}.`);
+    if (tensor.at + bytes.length > tensor.end)
+      throw new RangeError(`[SafetensorsWriter.append] Too many bytes for ${name}.`);
     await writeAll(this.#file, bytes, tensor.at);
     tensor.at += bytes.length;
   }
 
   /** Checks that every tensor is complete and flushes the file to the disk. */
   async finish(): Promise<void> {
-    for (const [name, { at, end }] of this.#next) if (at !== end) throw new RangeError(`[SafetensorsWriter.finish] ${name} lacks ${end - at} bytes.`);
+    for (const [name, { at, end }] of this.#next)
+      if (at !== end) throw new RangeError(`[SafetensorsWriter.finish] ${name} lacks ${end - at} bytes.`);
     await this.#file.sync();
     await this.#file.close();
   }
@@ -62,5 +64,6 @@ export class SafetensorsWriter {
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
+  for (let done = 0; done < bytes.length;)
+    done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten;
 }

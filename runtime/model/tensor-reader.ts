@@ -46,7 +46,12 @@ export class TensorReader {
         const bytes = Buffer.alloc(Math.min(step, end - at));
         const { bytesRead } = await this.#files[file]!.read(bytes, 0, bytes.length, at);
         if (bytesRead < bytes.length)
-          throw new MtplxError('MTPLX_E_FILE_TRUNCATED', { file: this.#headers[file]!.path, tensor: plan.sources[0]!.key, expected: end, found: at + bytesRead });
+          throw new MtplxError('MTPLX_E_FILE_TRUNCATED', {
+            file: this.#headers[file]!.path,
+            tensor: plan.sources[0]!.key,
+            expected: end,
+            found: at + bytesRead,
+          });
         yield bytes;
       }
     }
@@ -59,6 +64,10 @@ export class TensorReader {
     const matrices = shape.slice(0, -2).reduce((product, n) => product * n, 1);
     const half = (end - begin) / matrices / 2;
     const shift = op === 'second-half' ? half : 0;
-    return Array.from({ length: matrices }, (_, i) => ({ file, begin: begin + 2 * half * i + shift, end: begin + 2 * half * i + shift + half }));
+    return Array.from({ length: matrices }, (_, i) => ({
+      file,
+      begin: begin + 2 * half * i + shift,
+      end: begin + 2 * half * i + shift + half,
+    }));
   }
 }

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import fc from 'fast-check';
+import type * as Tokenizers from 'tokenizers';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Detokenizer } from './detokenizer.ts';
@@ -32,7 +33,9 @@ test('both libraries are what they say, and agree', async () => {
   assert.is((await loadTokenizer(file)).backend, 'native');
   assert.equal(native.specialIds, portable.specialIds);
   for (const text of texts) assert.equal(await native.encode(text), await portable.encode(text), text);
-  await fc.assert(fc.asyncProperty(anyText, async (text) => assert.equal(await native.encode(text), await portable.encode(text))));
+  await fc.assert(
+    fc.asyncProperty(anyText, async (text) => assert.equal(await native.encode(text), await portable.encode(text))),
+  );
 });
 
 test('text comes back as it was', async () => {
@@ -41,10 +44,12 @@ test('text comes back as it was', async () => {
 });
 
 test('decoding equals the native library own, also of ids that make no valid text', async () => {
-  const { Tokenizer } = createRequire(import.meta.url)('tokenizers') as typeof import('tokenizers');
+  const { Tokenizer } = createRequire(import.meta.url)('tokenizers') as typeof Tokenizers;
   const library = Tokenizer.fromFile(file);
   await fc.assert(
-    fc.asyncProperty(anyIds, fc.boolean(), async (ids, skipSpecial) => assert.is(native.decode(ids, { skipSpecial }), await library.decode(ids, skipSpecial))),
+    fc.asyncProperty(anyIds, fc.boolean(), async (ids, skipSpecial) =>
+      assert.is(native.decode(ids, { skipSpecial }), await library.decode(ids, skipSpecial)),
+    ),
   );
 });
 
@@ -66,7 +71,11 @@ test('lone surrogates become replacement characters', async () => {
 });
 
 test('the stream is the whole text, at any split', () => {
-  fc.assert(fc.property(anyIds, fc.boolean(), (ids, skipSpecial) => assert.is(stream(ids, skipSpecial).join(''), native.decode(ids, { skipSpecial }))));
+  fc.assert(
+    fc.property(anyIds, fc.boolean(), (ids, skipSpecial) =>
+      assert.is(stream(ids, skipSpecial).join(''), native.decode(ids, { skipSpecial })),
+    ),
+  );
 });
 
 test('no piece ends inside a character', async () => {

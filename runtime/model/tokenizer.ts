@@ -25,13 +25,18 @@ export interface Tokenizer {
  * @param options.backend forces one of the two libraries; by default native with the portable one as fallback.
  * @throws MtplxError MTPLX_E_TOKENIZER when the file is no byte-level tokenizer
  */
-export async function loadTokenizer(file: string, options: { backend?: 'native' | 'portable' } = {}): Promise<Tokenizer> {
-  const invalid = (problem: string, cause?: unknown): MtplxError => new MtplxError('MTPLX_E_TOKENIZER', { file, problem }, { cause });
+export async function loadTokenizer(
+  file: string,
+  options: { backend?: 'native' | 'portable' } = {},
+): Promise<Tokenizer> {
+  const invalid = (problem: string, cause?: unknown): MtplxError =>
+    new MtplxError('MTPLX_E_TOKENIZER', { file, problem }, { cause });
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw invalid(`it cannot be read (${(cause as Error).message})`, cause);
   });
   const json = parseJsonObject(text, file);
-  if (!isByteLevel(json['decoder'])) throw invalid(`its decoder is ${JSON.stringify(json['decoder'])}, byte-level BPE is needed`);
+  if (!isByteLevel(json['decoder']))
+    throw invalid(`its decoder is ${JSON.stringify(json['decoder'])}, byte-level BPE is needed`);
   try {
     return new ByteLevelTokenizer(await loadBackend(text, json, options.backend), specialIds(json));
   } catch (cause) {
@@ -39,7 +44,11 @@ export async function loadTokenizer(file: string, options: { backend?: 'native' 
   }
 }
 
-async function loadBackend(text: string, json: Record<string, unknown>, wanted?: 'native' | 'portable'): Promise<TokenizerBackend> {
+async function loadBackend(
+  text: string,
+  json: Record<string, unknown>,
+  wanted?: 'native' | 'portable',
+): Promise<TokenizerBackend> {
   if (wanted === 'portable') return loadPortable(json);
   const native = await loadNative(text);
   if (native === null && wanted === 'native') throw new Error('the native library has no binary for this machine');
@@ -85,7 +94,10 @@ class ByteLevelTokenizer implements Tokenizer {
 function isByteLevel(decoder: unknown): boolean {
   if (typeof decoder !== 'object' || decoder === null) return false;
   const { type, decoders } = decoder as { type?: unknown; decoders?: unknown };
-  return type === 'ByteLevel' || (type === 'Sequence' && Array.isArray(decoders) && decoders.length === 1 && isByteLevel(decoders[0]));
+  return (
+    type === 'ByteLevel' ||
+    (type === 'Sequence' && Array.isArray(decoders) && decoders.length === 1 && isByteLevel(decoders[0]))
+  );
 }
 
 function specialIds(json: Record<string, unknown>): Set<number> {

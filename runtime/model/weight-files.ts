@@ -36,7 +36,11 @@ const sidecars: { path: string; bare: boolean }[] = [
  * given, else the config's sidecar, the listed files, the sidecars, whichever has it first.
  * @throws MtplxError MTPLX_E_MODEL_NOT_FOUND, MTPLX_E_FILE_BROKEN, MTPLX_E_FILE_TRUNCATED, MTPLX_E_TENSOR_MISSING
  */
-export async function findWeights(folder: string, mtpFile: string | null, drafter: string | null): Promise<WeightFiles> {
+export async function findWeights(
+  folder: string,
+  mtpFile: string | null,
+  drafter: string | null,
+): Promise<WeightFiles> {
   const found: WeightFiles = { files: [], tensors: new Map(), listing: '', mtpSource: null };
   const { listing, listed } = await listFiles(folder);
   found.listing = listing;
@@ -45,14 +49,20 @@ export async function findWeights(folder: string, mtpFile: string | null, drafte
     for (const [name, tensor] of await read(found, path, keys, listing, canonicalName)) {
       const target = isMtpName(name) ? embedded : found.tensors;
       const other = target.get(name);
-      if (other) throw new MtplxError('MTPLX_E_FILE_BROKEN', { file: path, problem: `tensor ${tensor.key} stands in ${found.files[other.file]!.path} too, as ${other.key}` });
+      if (other)
+        throw new MtplxError('MTPLX_E_FILE_BROKEN', {
+          file: path,
+          problem: `tensor ${tensor.key} stands in ${found.files[other.file]!.path} too, as ${other.key}`,
+        });
       target.set(name, tensor);
     }
   }
   const candidates: { path: string; bare: boolean }[] = [];
   if (drafter !== null) candidates.push(...(await drafterFiles(drafter)));
   else if (mtpFile !== null) candidates.push({ path: join(folder, mtpFile), bare: true });
-  else if (embedded.size === 0) for (const sidecar of sidecars) if (await isFile(join(folder, sidecar.path))) candidates.push({ ...sidecar, path: join(folder, sidecar.path) });
+  else if (embedded.size === 0)
+    for (const sidecar of sidecars)
+      if (await isFile(join(folder, sidecar.path))) candidates.push({ ...sidecar, path: join(folder, sidecar.path) });
   for (const { path, bare } of candidates) {
     if (listed.has(path) && drafter === null && mtpFile === null) continue;
     const tensors = await read(found, path, null, listing, bare ? canonicalDrafterName : canonicalName);
@@ -80,7 +90,12 @@ async function read(
   const file = found.files.push(header) - 1;
   for (const key of keys ?? [])
     if (!header.tensors.has(key))
-      throw new MtplxError('MTPLX_E_TENSOR_MISSING', { file: path, tensor: key, expected: `what ${listing} lists`, found: 'no such key' });
+      throw new MtplxError('MTPLX_E_TENSOR_MISSING', {
+        file: path,
+        tensor: key,
+        expected: `what ${listing} lists`,
+        found: 'no such key',
+      });
   const located: [string, Located][] = [];
   for (const [key, tensor] of header.tensors) {
     const name = canonical(key);
@@ -98,21 +113,31 @@ async function listFiles(folder: string): Promise<{ listing: string; listed: Map
     const listed = new Map<string, string[]>();
     for (const [key, name] of Object.entries(map)) {
       if (typeof name !== 'string' || name.startsWith('/') || name.split(/[\\/]/).includes('..'))
-        throw new MtplxError('MTPLX_E_FILE_BROKEN', { file: index, problem: `${key} is in ${JSON.stringify(name)}, not a file of this folder` });
+        throw new MtplxError('MTPLX_E_FILE_BROKEN', {
+          file: index,
+          problem: `${key} is in ${JSON.stringify(name)}, not a file of this folder`,
+        });
       const path = join(folder, name);
       const keys = listed.get(path) ?? [];
       keys.push(key);
       listed.set(path, keys);
     }
     for (const [path, [key]] of listed)
-      if (!(await isFile(path))) throw new MtplxError('MTPLX_E_FILE_BROKEN', { file: path, problem: `it is missing, ${index} lists it (for ${key}, among others)` });
+      if (!(await isFile(path)))
+        throw new MtplxError('MTPLX_E_FILE_BROKEN', {
+          file: path,
+          problem: `it is missing, ${index} lists it (for ${key}, among others)`,
+        });
     return { listing: index, listed };
   }
   const single = join(folder, 'model.safetensors');
   if (await isFile(single)) return { listing: single, listed: new Map([[single, null]]) };
   const extra = new Set(sidecars.map(({ path }) => path));
-  const shards = (await readdir(folder)).filter((name) => /^model.*\.safetensors$/.test(name) && !extra.has(name)).toSorted();
-  if (shards.length === 0) throw new MtplxError('MTPLX_E_MODEL_NOT_FOUND', { folder, problem: 'it has no model*.safetensors' });
+  const shards = (await readdir(folder))
+    .filter((name) => /^model.*\.safetensors$/.test(name) && !extra.has(name))
+    .toSorted();
+  if (shards.length === 0)
+    throw new MtplxError('MTPLX_E_MODEL_NOT_FOUND', { folder, problem: 'it has no model*.safetensors' });
   return { listing: folder, listed: new Map(shards.map((name) => [join(folder, name), null])) };
 }
 
@@ -120,7 +145,8 @@ async function drafterFiles(drafter: string): Promise<{ path: string; bare: bool
   if (await isFile(drafter)) return [{ path: drafter, bare: true }];
   const names = await readdir(drafter).catch(() => []);
   const files = names.filter((name) => name.endsWith('.safetensors')).toSorted();
-  if (files.length === 0) throw new MtplxError('MTPLX_E_MODEL_NOT_FOUND', { folder: drafter, problem: 'it has no *.safetensors' });
+  if (files.length === 0)
+    throw new MtplxError('MTPLX_E_MODEL_NOT_FOUND', { folder: drafter, problem: 'it has no *.safetensors' });
   return files.map((name) => ({ path: join(drafter, name), bare: true }));
 }
 

@@ -6,7 +6,9 @@ import { packageRoot } from '../../runtime/package.ts';
 export function sources(folders: readonly string[], pattern: RegExp, root: string = packageRoot): string[] {
   return folders
     .filter((folder) => existsSync(join(root, folder)))
-    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => `${folder}/${file}`))
+    .flatMap((folder) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) => `${folder}/${file}`),
+    )
     .filter((file) => pattern.test(file) && !file.includes('node_modules/'))
     .toSorted();
 }

@@ -34,12 +34,8 @@ struct Segment {
   std::vector<Extra> extra;
   size_t tail; // offset of its tail blocks in the scratch, in blocks of one head
 
-  int first_tail() const {
-    return block_rows / tokens;
-  }
-  int tail_blocks() const {
-    return (position + row_count + tokens - 1) / tokens - first_tail();
-  }
+  int first_tail() const { return block_rows / tokens; }
+  int tail_blocks() const { return (position + row_count + tokens - 1) / tokens - first_tail(); }
 };
 
 enum Input { in_q, in_k, in_v, in_q_norm, in_k_norm, in_first_block };
@@ -50,15 +46,16 @@ void check(bool ok, const std::string& message) {
   }
 }
 
-Segment take_segment(const AttentionSegment& from, const AttentionSpec& spec, int rows, std::vector<mx::array>& inputs) {
+Segment take_segment(const AttentionSegment& from,
+                     const AttentionSpec& spec,
+                     int rows,
+                     std::vector<mx::array>& inputs) {
   Segment to{from.row_begin, from.row_count, from.position, from.block_rows, {}, {}, {}, 0};
-  check(
-      from.row_begin >= 0 && from.row_count > 0 && from.row_begin + from.row_count <= rows,
-      "a segment's rows lie outside the input.");
+  check(from.row_begin >= 0 && from.row_count > 0 && from.row_begin + from.row_count <= rows,
+        "a segment's rows lie outside the input.");
   int blocks = (from.block_rows + tokens - 1) / tokens;
-  check(
-      static_cast<int>(from.k_blocks.size()) == blocks && from.v_blocks.size() == from.k_blocks.size(),
-      "a segment needs one block for every 64 rows.");
+  check(static_cast<int>(from.k_blocks.size()) == blocks && from.v_blocks.size() == from.k_blocks.size(),
+        "a segment needs one block for every 64 rows.");
   for (int b = 0; b < blocks; ++b) {
     to.k_blocks.push_back(static_cast<int>(inputs.size()));
     inputs.push_back(from.k_blocks[b]);
@@ -67,20 +64,17 @@ Segment take_segment(const AttentionSegment& from, const AttentionSpec& spec, in
   }
   int known = from.block_rows;
   for (const auto& e : from.extra) {
-    check(
-        e.k.shape() == e.v.shape() && e.k.ndim() == 3 && e.k.shape(1) == spec.kv_heads &&
-            e.k.shape(2) == spec.head_dim && e.row_begin >= 0 && e.row_begin + e.count <= e.k.shape(0),
-        "extra rows have the wrong shape.");
+    check(e.k.shape() == e.v.shape() && e.k.ndim() == 3 && e.k.shape(1) == spec.kv_heads &&
+              e.k.shape(2) == spec.head_dim && e.row_begin >= 0 && e.row_begin + e.count <= e.k.shape(0),
+          "extra rows have the wrong shape.");
     int k = static_cast<int>(inputs.size());
     inputs.push_back(e.k);
     inputs.push_back(e.v);
     to.extra.push_back({k, k + 1, e.row_begin, e.count});
     known += e.count;
   }
-  check(
-      known == from.position,
-      "block rows and extra rows make " + std::to_string(known) + " positions, but the first new row is at " +
-          std::to_string(from.position) + ".");
+  check(known == from.position, "block rows and extra rows make " + std::to_string(known) +
+                                    " positions, but the first new row is at " + std::to_string(from.position) + ".");
   return to;
 }
 
@@ -91,12 +85,8 @@ struct Call {
   int rows;
   size_t tail_blocks; // of all segments, for one head
 
-  size_t head_block() const {
-    return static_cast<size_t>(tokens) * spec.head_dim;
-  }
-  int query_width() const {
-    return spec.head_dim * (spec.gated ? 2 : 1);
-  }
+  size_t head_block() const { return static_cast<size_t>(tokens) * spec.head_dim; }
+  int query_width() const { return spec.head_dim * (spec.gated ? 2 : 1); }
 };
 
 // Positions that are not in full blocks, gathered into blocks of their own: keys and values of every head.
@@ -134,14 +124,13 @@ void put(const Call& call, float* keys, float* values, int slot, const float* k,
   std::memcpy(values + static_cast<size_t>(slot) * D, v, D * sizeof(float));
 }
 
-void fill_tail(
-    const Call& call,
-    const Segment& seg,
-    int head,
-    const std::vector<mx::array>& in,
-    const float* new_k,
-    const float* new_v,
-    Tails& tails) {
+void fill_tail(const Call& call,
+               const Segment& seg,
+               int head,
+               const std::vector<mx::array>& in,
+               const float* new_k,
+               const float* new_v,
+               Tails& tails) {
   int D = call.spec.head_dim;
   int H = call.spec.kv_heads;
   size_t block = call.head_block();
@@ -169,16 +158,15 @@ void fill_tail(
 }
 
 // Query rows [begin, end) of one head of a segment.
-void attend_rows(
-    const Call& call,
-    const Segment& seg,
-    int head,
-    int begin,
-    int end,
-    const std::vector<mx::array>& in,
-    const Rotation& rotation,
-    const Tails& tails,
-    float* y) {
+void attend_rows(const Call& call,
+                 const Segment& seg,
+                 int head,
+                 int begin,
+                 int end,
+                 const std::vector<mx::array>& in,
+                 const Rotation& rotation,
+                 const Tails& tails,
+                 float* y) {
   const AttentionSpec& spec = call.spec;
   int D = spec.head_dim;
   int half = static_cast<int>(call.frequency.size());
@@ -197,13 +185,13 @@ void attend_rows(
     float* query = queries + static_cast<size_t>(i - begin) * D;
     size_t angle = static_cast<size_t>(seg.row_begin + i) * half;
     MTPLX_SELECT_ISA(norm_and_rotate)
-    (source(i), in[in_q_norm].data<float>(), spec.eps, D, rotation.cosine.data() + angle,
-     rotation.sine.data() + angle, half, query);
+    (source(i), in[in_q_norm].data<float>(), spec.eps, D, rotation.cosine.data() + angle, rotation.sine.data() + angle,
+     half, query);
     for (int d = 0; d < D; ++d) {
       query[d] *= scale;
     }
-    states[i - begin] = {
-        -std::numeric_limits<float>::infinity(), 0.0f, scratch.data() + static_cast<size_t>(rows_a_task + i - begin) * D};
+    states[i - begin] = {-std::numeric_limits<float>::infinity(), 0.0f,
+                         scratch.data() + static_cast<size_t>(rows_a_task + i - begin) * D};
   }
   auto attend = MTPLX_SELECT_ISA(attend_block);
   int last = seg.position + end - 1;
@@ -214,7 +202,8 @@ void attend_rows(
       keys = in[seg.k_blocks[b]].data<float>() + kv_head * block;
       values = in[seg.v_blocks[b]].data<float>() + kv_head * block;
     } else {
-      size_t at = (seg.tail * spec.kv_heads + static_cast<size_t>(kv_head) * seg.tail_blocks() + b - seg.first_tail()) * block;
+      size_t at =
+          (seg.tail * spec.kv_heads + static_cast<size_t>(kv_head) * seg.tail_blocks() + b - seg.first_tail()) * block;
       keys = tails.keys.data() + at;
       values = tails.values.data() + at;
     }
@@ -281,23 +270,21 @@ void run(const Call& call, const std::vector<mx::array>& in, std::vector<mx::arr
 
 } // namespace
 
-AttentionOutput attention(
-    const mx::array& q,
-    const mx::array& k,
-    const mx::array& v,
-    const mx::array& q_norm,
-    const mx::array& k_norm,
-    const AttentionSpec& spec,
-    const std::vector<AttentionSegment>& segments,
-    mx::Stream s) {
+AttentionOutput attention(const mx::array& q,
+                          const mx::array& k,
+                          const mx::array& v,
+                          const mx::array& q_norm,
+                          const mx::array& k_norm,
+                          const AttentionSpec& spec,
+                          const std::vector<AttentionSegment>& segments,
+                          mx::Stream s) {
   int rows = q.shape(0);
   check(spec.head_dim % 16 == 0, "head_dim must be a multiple of 16, got " + std::to_string(spec.head_dim) + ".");
   check(spec.query_heads % spec.kv_heads == 0, "query heads must be a multiple of the KV heads.");
   check(spec.rotary_dim % 2 == 0 && spec.rotary_dim <= spec.head_dim, "rotary_dim must be even and fit the head.");
-  check(
-      q.shape(1) == spec.query_heads * spec.head_dim * (spec.gated ? 2 : 1) && k.shape() == v.shape() &&
-          k.shape(0) == rows && k.shape(1) == spec.kv_heads * spec.head_dim,
-      "q, k and v do not fit the heads.");
+  check(q.shape(1) == spec.query_heads * spec.head_dim * (spec.gated ? 2 : 1) && k.shape() == v.shape() &&
+            k.shape(0) == rows && k.shape(1) == spec.kv_heads * spec.head_dim,
+        "q, k and v do not fit the heads.");
   Call call{spec, frequencies(spec), {}, rows, 0};
   std::vector<mx::array> inputs = {q, k, v, q_norm, k_norm};
   for (const auto& segment : segments) {

@@ -6,15 +6,14 @@
 
 namespace mtplx::kernels::MTPLX_ISA {
 
-void norm_and_rotate(
-    const float* x,
-    const float* weight,
-    float eps,
-    int dim,
-    const float* cosine,
-    const float* sine,
-    int half,
-    float* y) {
+void norm_and_rotate(const float* x,
+                     const float* weight,
+                     float eps,
+                     int dim,
+                     const float* cosine,
+                     const float* sine,
+                     int half,
+                     float* y) {
   f32x16 sum = zero();
   for (int i = 0; i < dim; i += 16) {
     f32x16 v = load(x + i);
@@ -55,8 +54,7 @@ void scores_of(const float* query, const float* keys, int dim, float* scores) {
 
 } // namespace
 
-void attend_block(
-    const float* query, const float* keys, const float* values, int dim, int count, SoftmaxState& state) {
+void attend_block(const float* query, const float* keys, const float* values, int dim, int count, SoftmaxState& state) {
   float p[keys_a_block];
   scores_of(query, keys, dim, p);
   for (int j = count; j < keys_a_block; ++j) {

@@ -23,9 +23,8 @@ void check_edits(const mx::array& logits, const std::vector<RowEdits>& edits) {
   int vocab = logits.shape(1);
   check(static_cast<int>(edits.size()) == logits.shape(0), "one RowEdits for each row is needed.");
   for (const auto& row : edits) {
-    check(
-        row.mask.empty() || row.mask.size() == static_cast<size_t>((vocab + 31) / 32),
-        "a mask has ceil(V / 32) words.");
+    check(row.mask.empty() || row.mask.size() == static_cast<size_t>((vocab + 31) / 32),
+          "a mask has ceil(V / 32) words.");
     for (const auto& e : row.edits) {
       check(e.id >= 0 && e.id < vocab, "an edit's id is outside the vocabulary.");
     }
@@ -57,8 +56,8 @@ std::vector<int32_t> largest(const float* x, int size, int count) {
     if (!(x[i] > worst)) {
       return;
     }
-    auto at = std::upper_bound(
-        best.begin(), best.end(), x[i], [&](float value, int32_t other) { return value > x[other]; });
+    auto at =
+        std::upper_bound(best.begin(), best.end(), x[i], [&](float value, int32_t other) { return value > x[other]; });
     best.insert(at, i);
     if (static_cast<int>(best.size()) > count) {
       best.pop_back();
@@ -94,11 +93,10 @@ std::vector<int32_t> largest(const float* x, int size, int count) {
   return best;
 }
 
-CandidateOutput candidates(
-    const mx::array& logits,
-    const std::vector<CandidateSpec>& specs,
-    const std::vector<RowEdits>& edits,
-    mx::Stream s) {
+CandidateOutput candidates(const mx::array& logits,
+                           const std::vector<CandidateSpec>& specs,
+                           const std::vector<RowEdits>& edits,
+                           mx::Stream s) {
   check(logits.ndim() == 2 && logits.dtype() == mx::float32, "logits must be f32 [R, V].");
   int rows = logits.shape(0);
   int vocab = logits.shape(1);
@@ -111,8 +109,7 @@ CandidateOutput candidates(
   }
   mx::array input = edits.empty() ? logits : edited(logits, edits, s);
   auto out = cpu_task(
-      "candidates", {input},
-      {{{rows, width}, mx::int32}, {{rows, width}, mx::float32}, {{rows, 2}, mx::float64}},
+      "candidates", {input}, {{{rows, width}, mx::int32}, {{rows, width}, mx::float32}, {{rows, 2}, mx::float64}},
       [=](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
         auto log_sum = MTPLX_SELECT_ISA(log_sum_exp);
         parallel_for(rows, [&](int r) {

@@ -16,9 +16,8 @@ mx::array embedding(const mx::array& ids, const LinearWeight& table, mx::Stream 
         for (int m = 0; m < in[0].shape(0); ++m) {
           int32_t id = in[0].data<int32_t>()[m];
           if (id < 0 || id >= l.out_features) {
-            throw std::out_of_range(
-                "[embedding] Token id " + std::to_string(id) + " is outside the vocabulary of " +
-                std::to_string(l.out_features) + ".");
+            throw std::out_of_range("[embedding] Token id " + std::to_string(id) + " is outside the vocabulary of " +
+                                    std::to_string(l.out_features) + ".");
           }
           row(l, in[1].data<uint8_t>(), id, out[0].data<float>() + static_cast<size_t>(m) * l.in_features);
         }

@@ -41,7 +41,7 @@ struct Call {
 // Conv outputs of all rows, q normalised and scaled, k (into the tape) normalised, and the gates.
 struct Rows {
   std::vector<float> conv; // [M, C]
-  std::vector<float> q; // [M, Hk, Dk]
+  std::vector<float> q;    // [M, Hk, Dk]
   std::vector<float> beta; // [M, Hv]
 };
 
@@ -73,15 +73,18 @@ void prepare_row(
     double b = in[in_b].data<float>()[at];
     double a = static_cast<double>(in[in_a].data<float>()[at]) + in[in_dt_bias].data<float>()[h];
     rows.beta[at] = static_cast<float>(1.0 / (1.0 + fixed64::exp(-b)));
-    decay[at] = static_cast<float>(
-        fixed64::exp(-fixed64::exp(in[in_a_log].data<float>()[h]) * fixed64::softplus(a)));
+    decay[at] = static_cast<float>(fixed64::exp(-fixed64::exp(in[in_a_log].data<float>()[h]) * fixed64::softplus(a)));
   }
 }
 
 // Walks one chunk of a head's value dims through the segment's rows.
-void recur(
-    const Call& call, const Segment& seg, int head, int chunk, const std::vector<mx::array>& in, const Rows& rows,
-    std::vector<mx::array>& out) {
+void recur(const Call& call,
+           const Segment& seg,
+           int head,
+           int chunk,
+           const std::vector<mx::array>& in,
+           const Rows& rows,
+           std::vector<mx::array>& out) {
   const GatedDeltaSpec& g = call.spec;
   int begin = chunk * delta_chunk;
   int width = std::min(delta_chunk, g.value_dim - begin);
@@ -90,9 +93,8 @@ void recur(
   scratch.resize(static_cast<size_t>(g.key_dim) * delta_chunk);
   float* state = scratch.data();
   for (int d = 0; d < g.key_dim; ++d) {
-    std::memcpy(
-        state + static_cast<size_t>(d) * delta_chunk, from + static_cast<size_t>(d) * g.value_dim,
-        width * sizeof(float));
+    std::memcpy(state + static_cast<size_t>(d) * delta_chunk, from + static_cast<size_t>(d) * g.value_dim,
+                width * sizeof(float));
   }
   int C = channels_of(g);
   int keys = g.key_heads * g.key_dim;
@@ -103,11 +105,10 @@ void recur(
     size_t key = m * keys + static_cast<size_t>(key_head) * g.key_dim;
     size_t value = (m * g.value_heads + head) * g.value_dim + begin;
     size_t gate = m * g.value_heads + head;
-    step(
-        state, delta_chunk, g.key_dim, width, rows.q.data() + key, out[out_k].data<float>() + key,
-        rows.conv.data() + m * C + 2 * keys + static_cast<size_t>(head) * g.value_dim + begin,
-        out[out_decay].data<float>()[gate], rows.beta[gate], out[out_delta].data<float>() + value,
-        out[out_y].data<float>() + value);
+    step(state, delta_chunk, g.key_dim, width, rows.q.data() + key, out[out_k].data<float>() + key,
+         rows.conv.data() + m * C + 2 * keys + static_cast<size_t>(head) * g.value_dim + begin,
+         out[out_decay].data<float>()[gate], rows.beta[gate], out[out_delta].data<float>() + value,
+         out[out_y].data<float>() + value);
   }
 }
 
@@ -140,9 +141,7 @@ void run(const Call& call, const std::vector<mx::array>& in, std::vector<mx::arr
     size_t m = call.segments[s].row_begin + i;
     for (int h = 0; h < g.value_heads; ++h) {
       size_t at = (m * g.value_heads + h) * g.value_dim;
-      norm(
-          out[out_y].data<float>() + at, in[in_norm].data<float>(), in[in_z].data<float>() + at, g.eps,
-          g.value_dim);
+      norm(out[out_y].data<float>() + at, in[in_norm].data<float>(), in[in_z].data<float>() + at, g.eps, g.value_dim);
     }
   });
 }
@@ -150,37 +149,32 @@ void run(const Call& call, const std::vector<mx::array>& in, std::vector<mx::arr
 } // namespace
 
 GatedDeltaState gated_delta_zero_state(const GatedDeltaSpec& spec) {
-  GatedDeltaState state{
-      mx::zeros({spec.value_heads, spec.key_dim, spec.value_dim}, mx::float32),
-      mx::zeros({spec.conv_kernel - 1, channels_of(spec)}, mx::float32)};
+  GatedDeltaState state{mx::zeros({spec.value_heads, spec.key_dim, spec.value_dim}, mx::float32),
+                        mx::zeros({spec.conv_kernel - 1, channels_of(spec)}, mx::float32)};
   mx::eval(state.recurrent, state.conv);
   return state;
 }
 
-GatedDeltaOutput gated_delta(
-    const mx::array& qkv,
-    const mx::array& z,
-    const mx::array& b,
-    const mx::array& a,
-    const GatedDeltaWeights& weights,
-    const GatedDeltaSpec& spec,
-    const std::vector<GatedDeltaSegment>& segments,
-    mx::Stream s) {
+GatedDeltaOutput gated_delta(const mx::array& qkv,
+                             const mx::array& z,
+                             const mx::array& b,
+                             const mx::array& a,
+                             const GatedDeltaWeights& weights,
+                             const GatedDeltaSpec& spec,
+                             const std::vector<GatedDeltaSegment>& segments,
+                             mx::Stream s) {
   int rows = qkv.shape(0);
-  check(
-      spec.key_dim % 16 == 0 && spec.value_dim % 16 == 0 && spec.value_heads % spec.key_heads == 0,
-      "head dims must be multiples of 16 and value heads a multiple of the key heads.");
-  check(
-      qkv.shape(1) == channels_of(spec) && z.shape() == mx::Shape({rows, spec.value_heads * spec.value_dim}) &&
-          b.shape() == mx::Shape({rows, spec.value_heads}) && a.shape() == b.shape() &&
-          weights.conv.shape() == mx::Shape({spec.conv_kernel, channels_of(spec)}),
-      "the inputs do not fit the heads.");
+  check(spec.key_dim % 16 == 0 && spec.value_dim % 16 == 0 && spec.value_heads % spec.key_heads == 0,
+        "head dims must be multiples of 16 and value heads a multiple of the key heads.");
+  check(qkv.shape(1) == channels_of(spec) && z.shape() == mx::Shape({rows, spec.value_heads * spec.value_dim}) &&
+            b.shape() == mx::Shape({rows, spec.value_heads}) && a.shape() == b.shape() &&
+            weights.conv.shape() == mx::Shape({spec.conv_kernel, channels_of(spec)}),
+        "the inputs do not fit the heads.");
   Call call{spec, {}, rows};
   std::vector<mx::array> inputs = {qkv, z, b, a, weights.conv, weights.a_log, weights.dt_bias, weights.norm};
   for (const auto& segment : segments) {
-    check(
-        segment.row_begin >= 0 && segment.row_count > 0 && segment.row_begin + segment.row_count <= rows,
-        "a segment's rows lie outside the input.");
+    check(segment.row_begin >= 0 && segment.row_count > 0 && segment.row_begin + segment.row_count <= rows,
+          "a segment's rows lie outside the input.");
     call.segments.push_back({segment.row_begin, segment.row_count, static_cast<int>(inputs.size())});
     inputs.push_back(segment.state.recurrent);
     inputs.push_back(segment.state.conv);
@@ -196,13 +190,12 @@ GatedDeltaOutput gated_delta(
   return {out[0], {qkv, out[1], out[2], out[3]}};
 }
 
-GatedDeltaState gated_delta_commit(
-    const GatedDeltaState& state,
-    const GatedDeltaTape& tape,
-    const GatedDeltaSpec& spec,
-    int row_begin,
-    int keep,
-    mx::Stream s) {
+GatedDeltaState gated_delta_commit(const GatedDeltaState& state,
+                                   const GatedDeltaTape& tape,
+                                   const GatedDeltaSpec& spec,
+                                   int row_begin,
+                                   int keep,
+                                   mx::Stream s) {
   check(keep >= 0 && row_begin >= 0 && row_begin + keep <= tape.qkv.shape(0), "the tape has no such rows.");
   if (keep == 0) {
     return state;
@@ -222,11 +215,10 @@ GatedDeltaState gated_delta_commit(
           for (int c = 0; c < g.value_dim; c += delta_chunk) {
             for (int i = 0; i < keep; ++i) {
               size_t m = row_begin + i;
-              replay(
-                  head + c, g.value_dim, g.key_dim, std::min(delta_chunk, g.value_dim - c),
-                  in[3].data<float>() + m * keys + static_cast<size_t>(key_head) * g.key_dim,
-                  in[4].data<float>() + (m * g.value_heads + h) * g.value_dim + c,
-                  in[5].data<float>()[m * g.value_heads + h]);
+              replay(head + c, g.value_dim, g.key_dim, std::min(delta_chunk, g.value_dim - c),
+                     in[3].data<float>() + m * keys + static_cast<size_t>(key_head) * g.key_dim,
+                     in[4].data<float>() + (m * g.value_heads + h) * g.value_dim + c,
+                     in[5].data<float>()[m * g.value_heads + h]);
             }
           }
         });

@@ -21,15 +21,24 @@ MTPLX_DECLARE_ISA(void, l2_normalise, (const float* x, int dim, float scale, flo
 
 // One step of the recurrence for `width` (a multiple of 16) value dims of a head; the state is [key_dim, stride]:
 // S = g S; u = beta (v - S k); S = S + k u; y = S q. Writes u and y.
-MTPLX_DECLARE_ISA(
-    void,
-    delta_step,
-    (float* state, int stride, int key_dim, int width, const float* q, const float* k, const float* v, float decay,
-     float beta, float* u, float* y))
+MTPLX_DECLARE_ISA(void,
+                  delta_step,
+                  (float* state,
+                   int stride,
+                   int key_dim,
+                   int width,
+                   const float* q,
+                   const float* k,
+                   const float* v,
+                   float decay,
+                   float beta,
+                   float* u,
+                   float* y))
 
 // The state update of delta_step alone, from a known u.
-MTPLX_DECLARE_ISA(
-    void, delta_replay, (float* state, int stride, int key_dim, int width, const float* k, const float* u, float decay))
+MTPLX_DECLARE_ISA(void,
+                  delta_replay,
+                  (float* state, int stride, int key_dim, int width, const float* k, const float* u, float decay))
 
 // y = y * rsqrt(mean(y^2) + eps) * weight * silu(z), in place over dim.
 MTPLX_DECLARE_ISA(void, gated_norm, (float* y, const float* weight, const float* z, float eps, int dim))

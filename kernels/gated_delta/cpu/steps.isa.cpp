@@ -6,8 +6,7 @@
 
 namespace mtplx::kernels::MTPLX_ISA {
 
-void conv_silu(
-    const float* const* rows, const float* weight, int taps, int begin, int end, int channels, float* out) {
+void conv_silu(const float* const* rows, const float* weight, int taps, int begin, int end, int channels, float* out) {
   for (int c = begin; c < end; c += 16) {
     f32x16 sum = zero();
     for (int t = 0; t < taps; ++t) {
@@ -33,9 +32,16 @@ namespace {
 
 // `Lanes` vectors of 16 value dims, over all key dims in order.
 template <int Lanes>
-MTPLX_INLINE void step(
-    float* state, int stride, int key_dim, const float* q, const float* k, const float* v, float decay, float beta,
-    float* u, float* y) {
+MTPLX_INLINE void step(float* state,
+                       int stride,
+                       int key_dim,
+                       const float* q,
+                       const float* k,
+                       const float* v,
+                       float decay,
+                       float beta,
+                       float* u,
+                       float* y) {
   f32x16 g = splat(decay);
   f32x16 dot[Lanes];
   for (int l = 0; l < Lanes; ++l) {
@@ -90,9 +96,17 @@ MTPLX_INLINE void replay(float* state, int stride, int key_dim, const float* k, 
 
 } // namespace
 
-void delta_step(
-    float* state, int stride, int key_dim, int width, const float* q, const float* k, const float* v, float decay,
-    float beta, float* u, float* y) {
+void delta_step(float* state,
+                int stride,
+                int key_dim,
+                int width,
+                const float* q,
+                const float* k,
+                const float* v,
+                float decay,
+                float beta,
+                float* u,
+                float* y) {
   int i = 0;
   for (; i + 32 <= width; i += 32) {
     step<2>(state + i, stride, key_dim, q, k, v + i, decay, beta, u + i, y + i);

@@ -23,30 +23,20 @@ inline size_t element_bytes(Element e) {
 struct LinearLayout {
   int out_features;
   int in_features;
-  int bits; // 0: dense
-  int group_size; // dense: in_features
+  int bits;        // 0: dense
+  int group_size;  // dense: in_features
   Element element; // of the dense weight, or of scales and biases
 
-  int blocks() const {
-    return (out_features + linear_block - 1) / linear_block;
-  }
-  int groups() const {
-    return in_features / group_size;
-  }
+  int blocks() const { return (out_features + linear_block - 1) / linear_block; }
+  int groups() const { return in_features / group_size; }
   // Bytes of the values of one group in one block.
   size_t value_bytes() const {
     return bits == 0 ? static_cast<size_t>(group_size) * linear_block * element_bytes(element)
                      : static_cast<size_t>(group_size) * linear_block * bits / 8;
   }
-  size_t scale_bytes() const {
-    return bits == 0 ? 0 : 2 * linear_block * element_bytes(element);
-  }
-  size_t group_bytes() const {
-    return scale_bytes() + value_bytes();
-  }
-  size_t block_bytes() const {
-    return group_bytes() * groups();
-  }
+  size_t scale_bytes() const { return bits == 0 ? 0 : 2 * linear_block * element_bytes(element); }
+  size_t group_bytes() const { return scale_bytes() + value_bytes(); }
+  size_t block_bytes() const { return group_bytes() * groups(); }
 };
 
 } // namespace mtplx::kernels

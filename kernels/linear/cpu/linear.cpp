@@ -84,9 +84,8 @@ void pack_values(const LinearLayout& l, const uint8_t* row, int lane, int g, uin
 }
 
 void check_input(const mx::array& x, const LinearWeight& w) {
-  check(
-      x.ndim() == 2 && x.shape(1) == w.in_features && x.dtype() == mx::float32,
-      "x must be f32 [M, " + std::to_string(w.in_features) + "], got " + dims(x) + ".");
+  check(x.ndim() == 2 && x.shape(1) == w.in_features && x.dtype() == mx::float32,
+        "x must be f32 [M, " + std::to_string(w.in_features) + "], got " + dims(x) + ".");
 }
 
 } // namespace
@@ -133,7 +132,8 @@ LinearWeight dense_weight(const mx::array& weight) {
   for (int n = 0; n < N; ++n) {
     uint8_t* block = bytes.data() + static_cast<size_t>(n / 16) * l.block_bytes();
     for (int k = 0; k < K; ++k) {
-      std::memcpy(block + (static_cast<size_t>(k) * 16 + n % 16) * eb, from + (static_cast<size_t>(n) * K + k) * eb, eb);
+      std::memcpy(block + (static_cast<size_t>(k) * 16 + n % 16) * eb, from + (static_cast<size_t>(n) * K + k) * eb,
+                  eb);
     }
   }
   return packed(l, weight.dtype(), std::move(bytes));
@@ -141,22 +141,18 @@ LinearWeight dense_weight(const mx::array& weight) {
 
 LinearWeight affine_weight(
     const mx::array& weight, const mx::array& scales, const mx::array& biases, int bits, int group_size) {
-  check(
-      bits == 2 || bits == 3 || bits == 4 || bits == 5 || bits == 6 || bits == 8,
-      "no " + std::to_string(bits) + "-bit weights: use 2, 3, 4, 5, 6 or 8 bits.");
-  check(
-      group_size == 32 || group_size == 64 || group_size == 128,
-      "no groups of " + std::to_string(group_size) + ": use 32, 64 or 128.");
-  check(
-      weight.ndim() == 2 && weight.dtype() == mx::uint32 && scales.ndim() == 2,
-      "a packed weight is u32 [N, K * bits / 32] with scales [N, K / group size].");
+  check(bits == 2 || bits == 3 || bits == 4 || bits == 5 || bits == 6 || bits == 8,
+        "no " + std::to_string(bits) + "-bit weights: use 2, 3, 4, 5, 6 or 8 bits.");
+  check(group_size == 32 || group_size == 64 || group_size == 128,
+        "no groups of " + std::to_string(group_size) + ": use 32, 64 or 128.");
+  check(weight.ndim() == 2 && weight.dtype() == mx::uint32 && scales.ndim() == 2,
+        "a packed weight is u32 [N, K * bits / 32] with scales [N, K / group size].");
   int N = weight.shape(0);
   int K = scales.shape(1) * group_size;
-  check(
-      static_cast<int64_t>(weight.shape(1)) * 32 == static_cast<int64_t>(K) * bits && scales.shape(0) == N &&
-          biases.shape() == scales.shape() && biases.dtype() == scales.dtype(),
-      "packed " + dims(weight) + ", scales " + dims(scales) + " and biases " + dims(biases) +
-          " do not agree with " + std::to_string(bits) + " bits in groups of " + std::to_string(group_size) + ".");
+  check(static_cast<int64_t>(weight.shape(1)) * 32 == static_cast<int64_t>(K) * bits && scales.shape(0) == N &&
+            biases.shape() == scales.shape() && biases.dtype() == scales.dtype(),
+        "packed " + dims(weight) + ", scales " + dims(scales) + " and biases " + dims(biases) + " do not agree with " +
+            std::to_string(bits) + " bits in groups of " + std::to_string(group_size) + ".");
   Element element = element_of(scales.dtype(), "scales");
   mx::array w = row_major(weight);
   mx::array s = row_major(scales);
@@ -193,12 +189,10 @@ mx::array linear(const mx::array& x, const LinearWeight& weight, mx::Stream s) {
       s);
 }
 
-mx::array linear_add(
-    const mx::array& x, const LinearWeight& weight, const mx::array& residual, mx::Stream s) {
+mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::array& residual, mx::Stream s) {
   check_input(x, weight);
-  check(
-      residual.ndim() == 2 && residual.shape(0) == x.shape(0) && residual.shape(1) == weight.out_features,
-      "residual must be [M, N], got " + dims(residual) + ".");
+  check(residual.ndim() == 2 && residual.shape(0) == x.shape(0) && residual.shape(1) == weight.out_features,
+        "residual must be [M, N], got " + dims(residual) + ".");
   return cpu_task1(
       "linear_add", {x, weight.data[0], residual}, {{x.shape(0), weight.out_features}, mx::float32},
       [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {

@@ -286,14 +286,13 @@ void general_blocks(const Job& job, int begin, int end) {
 
 } // namespace
 
-void linear_blocks(
-    const LinearLayout& layout,
-    const uint8_t* data,
-    const LinearInput& input,
-    const float* residual,
-    float* y,
-    int block_begin,
-    int block_end) {
+void linear_blocks(const LinearLayout& layout,
+                   const uint8_t* data,
+                   const LinearInput& input,
+                   const float* residual,
+                   float* y,
+                   int block_begin,
+                   int block_end) {
   Job job{layout, data, input, residual, y};
   if (layout.bits == 4) {
     nibble_blocks(job, block_begin, block_end);
@@ -303,9 +302,8 @@ void linear_blocks(
 }
 
 void prepare_rows(const LinearLayout& layout, const float* x, int rows, float* scaled, float* sums) {
-  static constexpr float factors[16] = {
-      1.0f, 0x1p-4f, 0x1p-8f, 0x1p-12f, 0x1p-16f, 0x1p-20f, 0x1p-24f, 1.0f,
-      1.0f, 0x1p-4f, 0x1p-8f, 0x1p-12f, 0x1p-16f, 0x1p-20f, 0x1p-24f, 1.0f};
+  static constexpr float factors[16] = {1.0f, 0x1p-4f, 0x1p-8f, 0x1p-12f, 0x1p-16f, 0x1p-20f, 0x1p-24f, 1.0f,
+                                        1.0f, 0x1p-4f, 0x1p-8f, 0x1p-12f, 0x1p-16f, 0x1p-20f, 0x1p-24f, 1.0f};
   f32x16 factor = layout.bits == 4 ? load(factors) : splat(1.0f);
   for (int r = 0; r < rows; ++r) {
     for (int g = 0; g < layout.groups(); ++g) {

@@ -28,9 +28,8 @@ std::vector<Choice> route(const float* logits, const MoeSpec& spec) {
   }
   std::vector<int> order(spec.experts);
   std::iota(order.begin(), order.end(), 0);
-  std::partial_sort(
-      order.begin(), order.begin() + spec.experts_per_token, order.end(),
-      [&](int a, int b) { return p[a] > p[b] || (p[a] == p[b] && a < b); });
+  std::partial_sort(order.begin(), order.begin() + spec.experts_per_token, order.end(),
+                    [&](int a, int b) { return p[a] > p[b] || (p[a] == p[b] && a < b); });
   order.resize(spec.experts_per_token);
   double kept = 0.0;
   for (int e : order) {
@@ -50,9 +49,12 @@ struct Mlp {
 };
 
 Mlp take(const MoeExpert& expert, std::vector<mx::array>& inputs) {
-  Mlp mlp{
-      layout_of(expert.gate), layout_of(expert.up), layout_of(expert.down), static_cast<int>(inputs.size()),
-      static_cast<int>(inputs.size()) + 1, static_cast<int>(inputs.size()) + 2};
+  Mlp mlp{layout_of(expert.gate),
+          layout_of(expert.up),
+          layout_of(expert.down),
+          static_cast<int>(inputs.size()),
+          static_cast<int>(inputs.size()) + 1,
+          static_cast<int>(inputs.size()) + 2};
   inputs.insert(inputs.end(), {expert.gate.data[0], expert.up.data[0], expert.down.data[0]});
   return mlp;
 }
@@ -112,9 +114,8 @@ mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec
           }
           gathered.resize(static_cast<size_t>(count) * width);
           for (int i = 0; i < count; ++i) {
-            std::memcpy(
-                gathered.data() + static_cast<size_t>(i) * width,
-                from + static_cast<size_t>(members[e][i].first) * width, width * sizeof(float));
+            std::memcpy(gathered.data() + static_cast<size_t>(i) * width,
+                        from + static_cast<size_t>(members[e][i].first) * width, width * sizeof(float));
           }
           std::vector<float> y = run_mlp(experts[e], in, gathered.data(), count);
           for (int i = 0; i < count; ++i) {

@@ -19,9 +19,7 @@ mx::array swiglu(const mx::array& gate, const mx::array& up, mx::Stream s) {
         parallel_for(tasks, [&](int task) {
           size_t begin = count * task / tasks / 16 * 16;
           size_t end = task + 1 == tasks ? count : count * (task + 1) / tasks / 16 * 16;
-          kernel(
-              in[0].data<float>() + begin, in[1].data<float>() + begin, end - begin,
-              out[0].data<float>() + begin);
+          kernel(in[0].data<float>() + begin, in[1].data<float>() + begin, end - begin, out[0].data<float>() + begin);
         });
       },
       s);

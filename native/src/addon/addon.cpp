@@ -31,8 +31,7 @@ MakeValue handle(int id) {
   return [id](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, id); };
 }
 
-Napi::Value submit(
-    const Info& info, Job job, std::shared_ptr<Napi::FunctionReference> listener = nullptr) {
+Napi::Value submit(const Info& info, Job job, std::shared_ptr<Napi::FunctionReference> listener = nullptr) {
   return channel(info).submit(info.Env(), std::move(job), std::move(listener));
 }
 
@@ -139,9 +138,8 @@ Napi::Value unload_model(const Info& info) {
 Napi::Value create_sequence(const Info& info) {
   int id = integer(info[0]);
   bool mtp = info[1].As<Napi::Object>().Get("mtp").ToBoolean().Value();
-  return submit(info, [id, mtp](Workspace& work, mx::Stream) {
-    return handle(work.add(new_sequence(work.model(id), mtp)));
-  });
+  return submit(info,
+                [id, mtp](Workspace& work, mx::Stream) { return handle(work.add(new_sequence(work.model(id), mtp))); });
 }
 
 Napi::Value fork_sequence(const Info& info) {
@@ -201,8 +199,7 @@ Napi::Value cycle(const Info& info) {
     auto timings = std::make_shared<kernels::Timings>();
     CycleResult result = run_cycle(batch, timings, s);
     add_kernel_times(work, *timings);
-    int64_t total =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
+    int64_t total = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
     return MakeValue([result = std::move(result), timings, total](Napi::Env env) -> Napi::Value {
       Napi::Object o = Napi::Object::New(env);
       o.Set("draftTokens", int_array(env, result.draft_tokens));

@@ -64,11 +64,9 @@ bool Channel::closed() {
   return closed_;
 }
 
-Napi::Value Channel::submit(
-    Napi::Env env, Job job, std::shared_ptr<Napi::FunctionReference> listener) {
+Napi::Value Channel::submit(Napi::Env env, Job job, std::shared_ptr<Napi::FunctionReference> listener) {
   auto deferred = Napi::Promise::Deferred::New(env);
-  auto* settlement = new Settlement{
-      deferred, shared_from_this(), nullptr, "", "", std::move(listener)};
+  auto* settlement = new Settlement{deferred, shared_from_this(), nullptr, "", "", std::move(listener)};
   if (in_flight_++ == 0) {
     to_js_.Ref(env); // the event loop waits only while a call is pending
   }
@@ -107,34 +105,32 @@ void Channel::deliver(Settlement* settlement) {
     delete settlement;
     return;
   }
-  auto status = to_js_.NonBlockingCall(
-      settlement, [](Napi::Env env, Napi::Function, Settlement* done) {
-        std::unique_ptr<Settlement> owned(done);
-        if (static_cast<napi_env>(env) == nullptr) {
-          forget(done->listener);
-          return; // drained while the environment goes away
-        }
-        if (--done->channel->in_flight_ == 0) {
-          done->channel->to_js_.Unref(env);
-        }
-        try {
-          if (done->value) {
-            done->deferred.Resolve(done->value(env));
-          } else {
-            done->deferred.Reject(make_error(env, done->code, done->message).Value());
-          }
-        } catch (const Napi::Error&) {
-          // The worker is being terminated: no JavaScript runs any more.
-        }
-      });
+  auto status = to_js_.NonBlockingCall(settlement, [](Napi::Env env, Napi::Function, Settlement* done) {
+    std::unique_ptr<Settlement> owned(done);
+    if (static_cast<napi_env>(env) == nullptr) {
+      forget(done->listener);
+      return; // drained while the environment goes away
+    }
+    if (--done->channel->in_flight_ == 0) {
+      done->channel->to_js_.Unref(env);
+    }
+    try {
+      if (done->value) {
+        done->deferred.Resolve(done->value(env));
+      } else {
+        done->deferred.Reject(make_error(env, done->code, done->message).Value());
+      }
+    } catch (const Napi::Error&) {
+      // The worker is being terminated: no JavaScript runs any more.
+    }
+  });
   if (status != napi_ok) {
     forget(settlement->listener);
     delete settlement;
   }
 }
 
-void Channel::progress(
-    const std::shared_ptr<Napi::FunctionReference>& listener, double done, double total) {
+void Channel::progress(const std::shared_ptr<Napi::FunctionReference>& listener, double done, double total) {
   constexpr int bound = 8;
   struct Event {
     std::shared_ptr<Channel> channel;

@@ -93,33 +93,27 @@ Napi::Value typed_array(Napi::Env env, const std::vector<T>& values) {
 ModelSpec model_spec(Napi::Object from) {
   std::string family = text(from, "family");
   ModelSpec spec{};
-  spec.family = family == "qwen3_5" ? Family::qwen3_5
-      : family == "qwen3_5_moe"     ? Family::qwen3_5_moe
-      : family == "qwen3_next"      ? Family::qwen3_next
-                                    : (wrong(from.Env(), "unknown family " + family), Family::qwen3_5);
+  spec.family = family == "qwen3_5"       ? Family::qwen3_5
+                : family == "qwen3_5_moe" ? Family::qwen3_5_moe
+                : family == "qwen3_next"  ? Family::qwen3_next
+                                          : (wrong(from.Env(), "unknown family " + family), Family::qwen3_5);
   spec.vocab_size = whole(from, "vocabSize");
   spec.hidden_size = whole(from, "hiddenSize");
   each(array(from, "layers"), [&](Napi::Value kind) {
-    spec.layers.push_back(
-        kind.ToString().Utf8Value() == "full" ? LayerKind::full : LayerKind::linear);
+    spec.layers.push_back(kind.ToString().Utf8Value() == "full" ? LayerKind::full : LayerKind::linear);
   });
   spec.rms_norm_eps = static_cast<float>(number(from, "rmsNormEps"));
   spec.tied_embeddings = boolean(from, "tiedEmbeddings");
   Napi::Object a = object(from, "attention");
-  spec.attention = {
-      whole(a, "queryHeads"), whole(a, "kvHeads"), whole(a, "headDim"), whole(a, "rotaryDim"),
-      number(a, "ropeTheta"), spec.rms_norm_eps,   boolean(a, "gated")};
+  spec.attention = {whole(a, "queryHeads"), whole(a, "kvHeads"), whole(a, "headDim"), whole(a, "rotaryDim"),
+                    number(a, "ropeTheta"), spec.rms_norm_eps,   boolean(a, "gated")};
   Napi::Object g = object(from, "gatedDelta");
-  spec.gated_delta = {
-      whole(g, "keyHeads"), whole(g, "valueHeads"), whole(g, "keyDim"),
-      whole(g, "valueDim"), whole(g, "convKernel"), spec.rms_norm_eps};
+  spec.gated_delta = {whole(g, "keyHeads"), whole(g, "valueHeads"), whole(g, "keyDim"),
+                      whole(g, "valueDim"), whole(g, "convKernel"), spec.rms_norm_eps};
   if (!get(from, "moe").IsNull()) {
     Napi::Object m = object(from, "moe");
-    spec.moe = kernels::MoeSpec{
-        whole(m, "experts"), whole(m, "expertsPerToken"), boolean(m, "normalise")};
-    each(array(m, "layers"), [&](Napi::Value has) {
-      spec.moe_layers.push_back(has.ToBoolean().Value());
-    });
+    spec.moe = kernels::MoeSpec{whole(m, "experts"), whole(m, "expertsPerToken"), boolean(m, "normalise")};
+    each(array(m, "layers"), [&](Napi::Value has) { spec.moe_layers.push_back(has.ToBoolean().Value()); });
   }
   spec.mtp = boolean(from, "mtp");
   return spec;
@@ -128,9 +122,9 @@ ModelSpec model_spec(Napi::Object from) {
 TensorOp tensor_op(Napi::Object from) {
   std::string op = text(from, "op");
   return op == "take"          ? TensorOp::take
-      : op == "stack"          ? TensorOp::stack
-      : op == "first-half"     ? TensorOp::first_half
-      : op == "second-half"    ? TensorOp::second_half
+         : op == "stack"       ? TensorOp::stack
+         : op == "first-half"  ? TensorOp::first_half
+         : op == "second-half" ? TensorOp::second_half
                                : (wrong(from.Env(), "unknown tensor op " + op), TensorOp::take);
 }
 
@@ -154,9 +148,7 @@ std::vector<float> float_list(Napi::Value from) {
 
 LoadRequest load_request(Napi::Object from) {
   LoadRequest request;
-  each(array(from, "files"), [&](Napi::Value file) {
-    request.files.push_back(file.ToString().Utf8Value());
-  });
+  each(array(from, "files"), [&](Napi::Value file) { request.files.push_back(file.ToString().Utf8Value()); });
   each(array(from, "tensors"), [&](Napi::Value value) {
     Napi::Object t = value.As<Napi::Object>();
     TensorPlan plan{text(t, "name"), {}, tensor_op(t), {}};
@@ -190,14 +182,15 @@ std::optional<DrawRequest> draw_request(Napi::Value from) {
   Napi::Object o = from.As<Napi::Object>();
   Napi::Object filter = object(o, "filter");
   Napi::Object noise = object(o, "noise");
-  DrawRequest request{
-      {number(filter, "temperature"), number(filter, "topP"), whole(filter, "topK")},
-      kernels::Noise::Kind::none, {}, 0, 0};
+  DrawRequest request{{number(filter, "temperature"), number(filter, "topP"), whole(filter, "topK")},
+                      kernels::Noise::Kind::none,
+                      {},
+                      0,
+                      0};
   std::string kind = text(noise, "kind");
   if (kind == "uniform") {
     request.noise = kernels::Noise::Kind::uniform;
-    request.uniforms =
-        typed_list<double>(get(noise, "uniforms"), napi_float64_array, "Float64Array");
+    request.uniforms = typed_list<double>(get(noise, "uniforms"), napi_float64_array, "Float64Array");
   } else if (kind == "gumbel") {
     request.noise = kernels::Noise::Kind::gumbel;
     bool lossless = false;
@@ -234,18 +227,17 @@ std::vector<EntryRequest> cycle_entries(Napi::Array from) {
   each(from, [&](Napi::Value value) {
     Napi::Object o = value.As<Napi::Object>();
     std::string logits = text(o, "logits");
-    CycleEntry entry{
-        nullptr,
-        whole(o, "keep"),
-        int_list(get(o, "tokens")),
-        whole(o, "depth"),
-        draw_request(get(o, "draft")),
-        logits == "all"        ? LogitsRows::all
-            : logits == "last" ? LogitsRows::last
-                               : LogitsRows::none,
-        candidate_request(object(o, "candidates")),
-        draw_request(get(o, "draw")),
-        row_edits(array(o, "edits"))};
+    CycleEntry entry{nullptr,
+                     whole(o, "keep"),
+                     int_list(get(o, "tokens")),
+                     whole(o, "depth"),
+                     draw_request(get(o, "draft")),
+                     logits == "all"    ? LogitsRows::all
+                     : logits == "last" ? LogitsRows::last
+                                        : LogitsRows::none,
+                     candidate_request(object(o, "candidates")),
+                     draw_request(get(o, "draw")),
+                     row_edits(array(o, "edits"))};
     entries.push_back({whole(o, "sequence"), std::move(entry)});
   });
   return entries;

@@ -15,10 +15,8 @@ inline constexpr int mtp_layer = -1;
 
 // Shared blocks.
 AttentionLayer attention_block(Weights& w, const std::string& path);
-GatedDeltaLayer gated_delta_block(
-    Weights& w, const ModelSpec& spec, const std::string& path);
-kernels::GatedDeltaWeights gated_delta_weights(
-    Weights& w, const ModelSpec& spec, const std::string& path);
+GatedDeltaLayer gated_delta_block(Weights& w, const ModelSpec& spec, const std::string& path);
+kernels::GatedDeltaWeights gated_delta_weights(Weights& w, const ModelSpec& spec, const std::string& path);
 DenseMlp dense_mlp_block(Weights& w, const std::string& path);
 kernels::MoeWeights moe_block(Weights& w, const ModelSpec& spec, const std::string& path);
 bool is_full_attention(const ModelSpec& spec, int index);

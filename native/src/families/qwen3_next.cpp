@@ -36,31 +36,30 @@ GroupedRows grouped_rows(const kernels::GatedDeltaSpec& g) {
   return rows;
 }
 
-GatedDeltaLayer grouped_gated_delta_block(
-    Weights& w, const ModelSpec& spec, const std::string& path) {
+GatedDeltaLayer grouped_gated_delta_block(Weights& w, const ModelSpec& spec, const std::string& path) {
   GroupedRows rows = grouped_rows(spec.gated_delta);
   auto qkvz = w.take_linear_parts(path + ".in_proj_qkvz", {rows.qkv, rows.z});
   auto ba = w.take_linear_parts(path + ".in_proj_ba", {rows.b, rows.a});
-  return {
-      std::move(qkvz[0]), std::move(qkvz[1]), std::move(ba[0]), std::move(ba[1]),
-      w.take_linear(path + ".out_proj"), gated_delta_weights(w, spec, path)};
+  return {std::move(qkvz[0]),
+          std::move(qkvz[1]),
+          std::move(ba[0]),
+          std::move(ba[1]),
+          w.take_linear(path + ".out_proj"),
+          gated_delta_weights(w, spec, path)};
 }
 
 } // namespace
 
-Layer qwen3_next_layer(
-    Weights& w, const ModelSpec& spec, const std::string& path, int index) {
+Layer qwen3_next_layer(Weights& w, const ModelSpec& spec, const std::string& path, int index) {
   mx::array input_norm = w.take_norm(path + ".input_layernorm.weight");
   mx::array post_norm = w.take_norm(path + ".post_attention_layernorm.weight");
-  std::variant<DenseMlp, kernels::MoeWeights> mlp = has_experts(spec, index)
-      ? std::variant<DenseMlp, kernels::MoeWeights>(moe_block(w, spec, path + ".mlp"))
-      : std::variant<DenseMlp, kernels::MoeWeights>(dense_mlp_block(w, path + ".mlp"));
+  std::variant<DenseMlp, kernels::MoeWeights> mlp =
+      has_experts(spec, index) ? std::variant<DenseMlp, kernels::MoeWeights>(moe_block(w, spec, path + ".mlp"))
+                               : std::variant<DenseMlp, kernels::MoeWeights>(dense_mlp_block(w, path + ".mlp"));
   if (is_full_attention(spec, index)) {
     return {input_norm, post_norm, attention_block(w, path + ".self_attn"), std::move(mlp)};
   }
-  return {
-      input_norm, post_norm, grouped_gated_delta_block(w, spec, path + ".linear_attn"),
-      std::move(mlp)};
+  return {input_norm, post_norm, grouped_gated_delta_block(w, spec, path + ".linear_attn"), std::move(mlp)};
 }
 
 } // namespace mtplx::native

@@ -34,12 +34,20 @@ export async function inTemporaryFolder<T>(body: (folder: string) => Promise<T>)
 export async function readTensors(path: string): Promise<RawTensors> {
   const { tensors } = await readSafetensorsHeader(path);
   const blob = await readFile(path);
-  return new Map([...tensors].map(([name, { dtype, shape, begin, end }]) => [name, { dtype, shape, bytes: blob.subarray(begin, end) }]));
+  return new Map(
+    [...tensors].map(([name, { dtype, shape, begin, end }]) => [
+      name,
+      { dtype, shape, bytes: blob.subarray(begin, end) },
+    ]),
+  );
 }
 
 export async function writeTensors(path: string, tensors: RawTensors): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const writer = await SafetensorsWriter.create(path, [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape })));
+  const writer = await SafetensorsWriter.create(
+    path,
+    [...tensors].map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
+  );
   for (const [name, { bytes }] of tensors) await writer.append(name, bytes);
   await writer.finish();
 }
@@ -53,7 +61,9 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
 }
 
 export function renamed(tensors: RawTensors, rename: (name: string) => string | null): RawTensors {
-  return new Map([...tensors].flatMap(([name, tensor]) => (rename(name) === null ? [] : [[rename(name)!, tensor] as const])));
+  return new Map(
+    [...tensors].flatMap(([name, tensor]) => (rename(name) === null ? [] : [[rename(name)!, tensor] as const])),
+  );
 }
 
 /** `action` fails with a MtplxError of this code whose text contains every one of `words`. */
@@ -66,5 +76,6 @@ export async function failsWith(action: () => unknown, code: string, ...words: s
   }
   assert.instance(error, MtplxError, `expected ${code}, got ${String(error)}`);
   assert.is((error as MtplxError).code, code);
-  for (const word of words) assert.ok((error as MtplxError).message.includes(word), `"${(error as MtplxError).message}" lacks "${word}"`);
+  for (const word of words)
+    assert.ok((error as MtplxError).message.includes(word), `"${(error as MtplxError).message}" lacks "${word}"`);
 }

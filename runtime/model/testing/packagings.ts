@@ -24,13 +24,22 @@ export async function tinyParts(name: Tiny): Promise<Parts> {
 }
 
 /** Writes files of tensors under `folder`, with the config and, if wanted, an index over some of the files. */
-export async function writeModel(folder: string, config: object, files: Record<string, RawTensors>, indexed: string[] = []): Promise<string> {
+export async function writeModel(
+  folder: string,
+  config: object,
+  files: Record<string, RawTensors>,
+  indexed: string[] = [],
+): Promise<string> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   await writeJson(join(folder, 'config.json'), config);
   for (const [name, tensors] of Object.entries(files)) await writeTensors(join(folder, name), tensors);
   const map = indexed.flatMap((name) => [...files[name]!.keys()].map((key) => [key, name]));
-  if (indexed.length > 0) await writeJson(join(folder, 'model.safetensors.index.json'), { metadata: {}, weight_map: Object.fromEntries(map) });
+  if (indexed.length > 0)
+    await writeJson(join(folder, 'model.safetensors.index.json'), {
+      metadata: {},
+      weight_map: Object.fromEntries(map),
+    });
   return folder;
 }
 
