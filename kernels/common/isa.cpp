@@ -4,19 +4,64 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#if defined(__aarch64__) || defined(_M_ARM64)
+#if defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+#else
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#endif
+
 namespace mtplx::kernels {
 
 namespace {
 
-Isa widest() {
 #if defined(__aarch64__) || defined(_M_ARM64)
-  return Isa::neon;
+bool dot_products() {
+#if defined(__linux__)
+  return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
 #else
-  if (isa_runs_here(Isa::avx512)) {
-    return Isa::avx512;
-  }
-  return isa_runs_here(Isa::avx2) ? Isa::avx2 : Isa::scalar;
+  return true; // every Apple chip with this instruction set's Macs has them
 #endif
+}
+#else
+// Register EAX (0) or EDX (3) of CPUID leaf 7.
+unsigned leaf7(unsigned subleaf, int output) {
+  unsigned r[4] = {};
+  return __get_cpuid_count(7, subleaf, &r[0], &r[1], &r[2], &r[3]) ? r[output] : 0;
+}
+
+// The CPU has AMX int8, and the kernel lets this process use it: asked once.
+bool tiles() {
+  static const bool allowed = [] {
+    constexpr unsigned tile_and_int8 = 3u << 24;
+    if ((leaf7(0, 3) & tile_and_int8) != tile_and_int8) {
+      return false;
+    }
+#if defined(__linux__)
+    constexpr long request_permission = 0x1023; // ARCH_REQ_XCOMP_PERM
+    constexpr long tile_data = 18;
+    return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+    return false;
+#endif
+  }();
+  return allowed;
+}
+#endif
+
+Isa widest() {
+  for (Isa isa : {Isa::amx, Isa::avx512vnni, Isa::avx512, Isa::avxvnni, Isa::avx2, Isa::neondot, Isa::neon}) {
+    if (isa_runs_here(isa)) {
+      return isa;
+    }
+  }
+  return Isa::scalar;
 }
 
 std::atomic<int>& chosen() {
@@ -48,44 +93,46 @@ void force_isa(Isa isa) {
 }
 
 const char* isa_name(Isa isa) {
-  switch (isa) {
-    case Isa::scalar:
-      return "scalar";
-    case Isa::avx2:
-      return "avx2";
-    case Isa::avx512:
-      return "avx512";
-    case Isa::neon:
-      return "neon";
-  }
-  return "unknown";
+  static constexpr const char* names[] = {"scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", "neon", "neondot"};
+  return names[static_cast<int>(isa)];
 }
 
 Isa parse_isa(const std::string& name) {
-  for (Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon}) {
+  std::string known;
+  for (Isa isa : all_isas) {
     if (name == isa_name(isa)) {
       return isa;
     }
+    known += std::string(known.empty() ? "" : ", ") + isa_name(isa);
   }
-  throw std::invalid_argument("[isa] Unknown instruction set '" + name + "': use scalar, avx2, avx512 or neon.");
+  throw std::invalid_argument("[isa] Unknown instruction set '" + name + "': use one of " + known + ".");
 }
 
 bool isa_runs_here(Isa isa) {
 #if defined(__aarch64__) || defined(_M_ARM64)
-  return isa == Isa::scalar || isa == Isa::neon;
+  return isa == Isa::scalar || isa == Isa::neon || (isa == Isa::neondot && dot_products());
 #else
+  bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
+              __builtin_cpu_supports("f16c");
+  bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");
   switch (isa) {
     case Isa::scalar:
       return true;
     case Isa::avx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+      return avx2;
+    case Isa::avxvnni:
+      return avx2 && leaf7(1, 0) >> 4 & 1;
     case Isa::avx512:
-      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-             __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    case Isa::neon:
+      return avx512;
+    case Isa::avx512vnni:
+      return vnni;
+    case Isa::amx:
+      return vnni && tiles();
+    default:
       return false;
   }
-  return false;
 #endif
 }
 

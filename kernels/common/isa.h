@@ -2,12 +2,17 @@
 
 #include <string>
 
-// Instruction sets that kernels are compiled for. Every file named *.isa.cpp is
-// compiled once for each of them, inside namespace mtplx::kernels::<isa>.
-// All of them give the same bits.
+// Instruction sets that kernels are compiled for. Every file named *.isa.cpp is compiled once for each base set,
+// inside namespace mtplx::kernels::<isa>; *.dot.cpp files (integer products) for their own list, see
+// kernels/CMakeLists.txt. All of them give the same bits.
 namespace mtplx::kernels {
 
-enum class Isa { scalar, avx2, avx512, neon };
+// avxvnni: AVX2 with VEX-coded VNNI. avx512vnni: AVX-512 with VNNI. amx: those and AMX int8. neondot: NEON with the
+// dot-product instructions.
+enum class Isa { scalar, avx2, avxvnni, avx512, avx512vnni, amx, neon, neondot };
+
+inline constexpr Isa all_isas[] = {Isa::scalar,     Isa::avx2, Isa::avxvnni, Isa::avx512,
+                                   Isa::avx512vnni, Isa::amx,  Isa::neon,    Isa::neondot};
 
 // The widest set that this CPU runs, or the one forced by MTPLX_ISA=<name>.
 // Throws std::invalid_argument for a name that is unknown or does not run here.
@@ -19,6 +24,21 @@ void force_isa(Isa isa);
 const char* isa_name(Isa isa);
 Isa parse_isa(const std::string& name);
 bool isa_runs_here(Isa isa);
+
+// The set whose *.isa.cpp build serves `isa`.
+constexpr Isa base_isa(Isa isa) {
+  switch (isa) {
+    case Isa::avxvnni:
+      return Isa::avx2;
+    case Isa::avx512vnni:
+    case Isa::amx:
+      return Isa::avx512;
+    case Isa::neondot:
+      return Isa::neon;
+    default:
+      return isa;
+  }
+}
 
 // Calls the build of `fn` for the active instruction set.
 #if defined(__aarch64__) || defined(_M_ARM64)
@@ -38,7 +58,7 @@ bool isa_runs_here(Isa isa);
   MTPLX_DECLARE_ONE_(scalar, result, name, signature) \
   MTPLX_DECLARE_ONE_(neon, result, name, signature)
 #define MTPLX_SELECT_ISA(name)                                                                   \
-  (::mtplx::kernels::active_isa() == ::mtplx::kernels::Isa::neon ? &::mtplx::kernels::neon::name \
+  (::mtplx::kernels::base_isa(::mtplx::kernels::active_isa()) == ::mtplx::kernels::Isa::neon ? &::mtplx::kernels::neon::name \
                                                                  : &::mtplx::kernels::scalar::name)
 #else
 #define MTPLX_DECLARE_ISA(result, name, signature)    \
@@ -46,8 +66,8 @@ bool isa_runs_here(Isa isa);
   MTPLX_DECLARE_ONE_(avx2, result, name, signature)   \
   MTPLX_DECLARE_ONE_(avx512, result, name, signature)
 #define MTPLX_SELECT_ISA(name)                                                                       \
-  (::mtplx::kernels::active_isa() == ::mtplx::kernels::Isa::avx512 ? &::mtplx::kernels::avx512::name \
-   : ::mtplx::kernels::active_isa() == ::mtplx::kernels::Isa::avx2 ? &::mtplx::kernels::avx2::name   \
+  (::mtplx::kernels::base_isa(::mtplx::kernels::active_isa()) == ::mtplx::kernels::Isa::avx512 ? &::mtplx::kernels::avx512::name \
+   : ::mtplx::kernels::base_isa(::mtplx::kernels::active_isa()) == ::mtplx::kernels::Isa::avx2 ? &::mtplx::kernels::avx2::name   \
                                                                    : &::mtplx::kernels::scalar::name)
 #endif
 

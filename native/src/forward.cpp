@@ -12,30 +12,54 @@ namespace {
 
 using kernels::linear_add;
 
-mx::array project(const mx::array& x, const kernels::LinearWeight& weight, mx::Stream s) {
-  if ((fault("other-kernel") && x.shape(0) > 1) || (fault("thread-sum") && kernels::threads() > 1)) {
-    return mx::matmul(x, mx::transpose(kernels::dense_values(weight, s), s), s);
+using kernels::InputNorm;
+
+// Deliberate bugs for the gates' negative controls: another kernel for some rows or threads.
+bool other_kernel(int rows) {
+  return (fault("other-kernel") && rows > 1) || (fault("thread-sum") && kernels::threads() > 1);
+}
+
+mx::array stock_linear(const mx::array& x, const kernels::LinearWeight& weight, mx::Stream s) {
+  return mx::matmul(x, mx::transpose(kernels::dense_values(weight, s), s), s);
+}
+
+std::vector<mx::array> project(const mx::array& x,
+                               const std::vector<const kernels::LinearWeight*>& weights,
+                               mx::Stream s,
+                               const InputNorm* norm = nullptr) {
+  if (!other_kernel(x.shape(0))) {
+    return kernels::linears(x, weights, s, norm);
   }
-  return kernels::linear(x, weight, s);
+  mx::array h = norm ? kernels::rms_norm(x, norm->weight, norm->eps, s) : x;
+  std::vector<mx::array> y;
+  for (const auto* w : weights) {
+    y.push_back(stock_linear(h, *w, s));
+  }
+  return y;
 }
 
 mx::array add_mlp(const Model& model, const Layer& layer, const mx::array& x, mx::Stream s) {
-  mx::array h = kernels::rms_norm(x, layer.post_attention_norm, model.spec.rms_norm_eps, s);
+  InputNorm norm{layer.post_attention_norm, model.spec.rms_norm_eps};
   if (const auto* moe = std::get_if<kernels::MoeWeights>(&layer.mlp)) {
+    mx::array h = kernels::rms_norm(x, norm.weight, norm.eps, s);
     return mx::add(x, kernels::moe(h, *moe, *model.spec.moe, s), s);
   }
   const auto& mlp = std::get<DenseMlp>(layer.mlp);
-  mx::array f = kernels::swiglu(project(h, mlp.gate, s), project(h, mlp.up, s), s);
-  return linear_add(f, mlp.down, x, s);
+  if (other_kernel(x.shape(0))) {
+    auto y = project(x, {&mlp.gate, &mlp.up}, s, &norm);
+    return linear_add(kernels::swiglu(y[0], y[1], s), mlp.down, x, s);
+  }
+  return linear_add(kernels::linear_swiglu(x, mlp.gate, mlp.up, s, &norm), mlp.down, x, s);
 }
 
 kernels::AttentionOutput attend(const Model& model,
                                 const AttentionLayer& layer,
-                                const mx::array& h,
+                                const mx::array& x,
+                                const InputNorm& norm,
                                 const std::vector<kernels::AttentionSegment>& segments,
                                 mx::Stream s) {
-  return kernels::attention(project(h, layer.q, s), project(h, layer.k, s), project(h, layer.v, s), layer.q_norm,
-                            layer.k_norm, model.spec.attention, segments, s);
+  auto y = project(x, {&layer.q, &layer.k, &layer.v}, s, &norm);
+  return kernels::attention(y[0], y[1], y[2], layer.q_norm, layer.k_norm, model.spec.attention, segments, s);
 }
 
 std::vector<kernels::AttentionSegment> attention_segments(const std::vector<TrunkSegment>& segments, size_t cache) {
@@ -71,16 +95,16 @@ TrunkRows trunk_forward(const Model& model,
   std::vector<kernels::GatedDeltaTape> tapes;
   mx::array x = kernels::embedding(ids, model.embed_tokens, s);
   for (const auto& layer : model.layers) {
-    mx::array h = kernels::rms_norm(x, layer.input_norm, spec.rms_norm_eps, s);
+    InputNorm norm{layer.input_norm, spec.rms_norm_eps};
     if (const auto* attention = std::get_if<AttentionLayer>(&layer.mixer)) {
-      auto out = attend(model, *attention, h, attention_segments(segments, k.size()), s);
+      auto out = attend(model, *attention, x, norm, attention_segments(segments, k.size()), s);
       x = linear_add(out.y, attention->o, x, s);
       k.push_back(out.k);
       v.push_back(out.v);
     } else {
       const auto& delta = std::get<GatedDeltaLayer>(layer.mixer);
-      auto out = kernels::gated_delta(project(h, delta.qkv, s), project(h, delta.z, s), project(h, delta.b, s),
-                                      project(h, delta.a, s), delta.weights, spec.gated_delta,
+      auto y = project(x, {&delta.qkv, &delta.z, &delta.b, &delta.a}, s, &norm);
+      auto out = kernels::gated_delta(y[0], y[1], y[2], y[3], delta.weights, spec.gated_delta,
                                       gated_delta_segments(segments, tapes.size()), s);
       x = linear_add(out.y, delta.out, x, s);
       tapes.push_back(std::move(out.tape));
@@ -99,10 +123,9 @@ MtpRows mtp_forward(const Model& model,
   float eps = model.spec.rms_norm_eps;
   mx::array e = kernels::rms_norm(kernels::embedding(next, model.embed_tokens, s), head.norm_embedding, eps, s);
   mx::array n = kernels::rms_norm(hidden, head.norm_hidden, eps, s);
-  mx::array x = project(mx::concatenate({e, n}, 1, s), head.fc, s);
+  mx::array x = project(mx::concatenate({e, n}, 1, s), {&head.fc}, s)[0];
   const auto& layer = std::get<AttentionLayer>(head.layer.mixer);
-  mx::array h = kernels::rms_norm(x, head.layer.input_norm, eps, s);
-  auto out = attend(model, layer, h, segments, s);
+  auto out = attend(model, layer, x, {head.layer.input_norm, eps}, segments, s);
   x = linear_add(out.y, layer.o, x, s);
   x = add_mlp(model, head.layer, x, s);
   return {kernels::rms_norm(x, head.norm, eps, s), out.k, out.v};

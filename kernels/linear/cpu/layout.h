@@ -2,22 +2,36 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 // How a weight lies in memory for the CPU kernel. Sixteen outputs make a block; in a block, groups of k follow
 // each other, so that one pass over K reads straight ahead.
 //
-// affine, a group of a block: 16 scales and 16 biases (their dtype), then the quantized values.
-//   4 bits: words of 32 bits, [group_size / 8][16 outputs], nibble t of a word is k = 8 * word + t.
-//   other bits: [group_size][16 outputs] as a bit stream, 2 * bits bytes for each k.
+// affine, a group of a block: 16 scales and 16 biases (their dtype), then the quantized values. Four k of the
+// sixteen outputs are a unit: 64 bytes, byte 4 * n + k % 4. A unit's values are split into bit planes:
+//   8 bits: the units themselves; 4, 5, 6: a plane of low nibbles, two units a line of 64 bytes (low nibbles first);
+//   2, 3, 6: a plane of two bits (the low ones, or bits 4-5), four units a line; 3, 5: a plane of the top bit,
+//   eight units a line. Planes follow each other in this order and take exactly `bits` a value.
 // dense: [K][16 outputs] in the weight's own dtype.
 namespace mtplx::kernels {
 
 inline constexpr int linear_block = 16;
+inline constexpr int unit_bytes = 4 * linear_block;
 
 enum class Element : int { f32, f16, bf16 };
 
 inline size_t element_bytes(Element e) {
   return e == Element::f32 ? 4 : 2;
+}
+
+inline bool has_nibbles(int bits) {
+  return bits == 4 || bits == 5 || bits == 6;
+}
+inline bool has_pairs(int bits) {
+  return bits == 2 || bits == 3 || bits == 6;
+}
+inline bool has_top_bit(int bits) {
+  return bits == 3 || bits == 5;
 }
 
 struct LinearLayout {

@@ -1,11 +1,16 @@
 #include "kernels/linear/linear.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <sstream>
 
 #include "kernels/common/thread_pool.h"
+#include "kernels/linear/cpu/pack.h"
+#include "kernels/linear/cpu/rows.h"
 #include "kernels/linear/cpu/run.h"
 #include "kernels/linear/cpu/weight.h"
+#include "kernels/rms_norm/cpu/rows.h"
 
 namespace mtplx::kernels {
 
@@ -36,19 +41,19 @@ mx::array row_major(const mx::array& a) {
   return c;
 }
 
-LinearWeight packed(const LinearLayout& l, mx::Dtype element, std::vector<uint8_t> bytes) {
-  mx::array data(bytes.data(), {static_cast<int>(bytes.size())}, mx::uint8);
-  return {l.out_features, l.in_features, l.bits, l.bits ? l.group_size : 0, {data, marker(element)}};
+// Memory that starts at a cache line, which MLX's allocator does not promise; zeros.
+mx::array line_bytes(size_t bytes) {
+  size_t whole = (bytes + 63) / 64 * 64;
+  void* memory = std::aligned_alloc(64, whole);
+  if (!memory) {
+    throw std::bad_alloc();
+  }
+  std::memset(memory, 0, whole);
+  return mx::array(memory, {static_cast<int>(bytes)}, mx::uint8, [](void* p) { std::free(p); });
 }
 
-// Value j of an MLX row: bits [j * bits, (j + 1) * bits) of the little-endian stream.
-uint32_t stream_value(const uint8_t* row, int bits, int j) {
-  size_t bit = static_cast<size_t>(j) * bits;
-  uint32_t word = row[bit / 8];
-  if (bit % 8 + bits > 8) {
-    word |= static_cast<uint32_t>(row[bit / 8 + 1]) << 8;
-  }
-  return (word >> (bit % 8)) & ((1u << bits) - 1);
+LinearWeight packed(const LinearLayout& l, mx::Dtype element, mx::array data) {
+  return {l.out_features, l.in_features, l.bits, l.bits ? l.group_size : 0, {std::move(data), marker(element)}};
 }
 
 void check(bool ok, const std::string& message) {
@@ -63,30 +68,52 @@ std::string dims(const mx::array& a) {
   return text.str();
 }
 
-void pack_values(const LinearLayout& l, const uint8_t* row, int lane, int g, uint8_t* values) {
-  for (int k = 0; k < l.group_size; ++k) {
-    uint32_t q = stream_value(row, l.bits, g * l.group_size + k);
-    if (l.bits == 4) {
-      uint32_t word;
-      uint8_t* at = values + (static_cast<size_t>(k / 8) * 16 + lane) * 4;
-      std::memcpy(&word, at, 4);
-      word |= q << (4 * (k % 8));
-      std::memcpy(at, &word, 4);
-    } else {
-      size_t bit = static_cast<size_t>(lane) * l.bits;
-      uint8_t* at = values + static_cast<size_t>(k) * 2 * l.bits + bit / 8;
-      at[0] |= static_cast<uint8_t>(q << (bit % 8));
-      if (bit % 8 + l.bits > 8) {
-        at[1] |= static_cast<uint8_t>(q >> (8 - bit % 8));
-      }
-    }
-  }
-}
-
 void check_input(const mx::array& x, const LinearWeight& w) {
   check(x.ndim() == 2 && x.shape(1) == w.in_features && x.dtype() == mx::float32,
         "x must be f32 [M, " + std::to_string(w.in_features) + "], got " + dims(x) + ".");
 }
+
+// What the task of one or several weights over the same rows needs at run time.
+struct InputPlan {
+  std::vector<LinearLayout> layouts; // their data from input `first` on
+  int first;                         // 1, or 2 behind a norm's weight
+  float eps;
+
+  LinearJob job(const std::vector<mx::array>& in, size_t i, float* y) const {
+    return {layouts[i], in[first + i].data<uint8_t>(), nullptr, y};
+  }
+
+  // x, or its norm in the calling thread's buffer.
+  const float* rows_of(const std::vector<mx::array>& in) const {
+    const float* x = in[0].data<float>();
+    if (first == 1) {
+      return x;
+    }
+    thread_local std::vector<float> normed;
+    normed.resize(std::max(normed.size(), in[0].size()));
+    rms_norm_shared(x, in[1].data<float>(), eps, in[0].shape(0), in[0].shape(1), normed.data());
+    return normed.data();
+  }
+};
+
+struct Inputs {
+  Inputs(const mx::array& x, const InputNorm* norm) : arrays{x}, plan{{}, norm ? 2 : 1, norm ? norm->eps : 0.0f} {
+    if (norm) {
+      check(norm->weight.ndim() == 1 && norm->weight.dtype() == mx::float32 && x.ndim() == 2 &&
+                norm->weight.shape(0) == x.shape(1),
+            "the norm's weight must be f32 [" + dims(x) + "'s width], got " + dims(norm->weight) + ".");
+      arrays.push_back(norm->weight);
+    }
+  }
+  void add(const LinearWeight& w) {
+    check_input(arrays[0], w);
+    arrays.push_back(w.data[0]);
+    plan.layouts.push_back(layout_of(w));
+  }
+
+  std::vector<mx::array> arrays;
+  InputPlan plan;
+};
 
 } // namespace
 
@@ -94,29 +121,6 @@ LinearLayout layout_of(const LinearWeight& w) {
   // The element type rides along as the second array's dtype: an empty marker.
   return {w.out_features, w.in_features, w.bits, w.bits ? w.group_size : w.in_features,
           element_of(w.data.at(1).dtype(), "the weight")};
-}
-
-void run_linear(
-    const LinearLayout& l, const mx::array& weight, const float* source, int rows, const float* residual, float* y) {
-  LinearInput input{source, nullptr, rows};
-  thread_local std::vector<float> scaled;
-  thread_local std::vector<float> sums;
-  if (l.bits != 0) {
-    scaled.resize(static_cast<size_t>(rows) * l.in_features);
-    sums.resize(static_cast<size_t>(rows) * l.groups());
-    MTPLX_SELECT_ISA(prepare_rows)(l, source, rows, scaled.data(), sums.data());
-    input = {scaled.data(), sums.data(), rows};
-  }
-  auto blocks = MTPLX_SELECT_ISA(linear_blocks);
-  const uint8_t* data = weight.data<uint8_t>();
-  // Four blocks are one tile at M = 1; a few tasks a thread even out uneven cores.
-  int tiles = (l.blocks() + 3) / 4;
-  int tasks = std::min(tiles, threads() == 1 ? 1 : 4 * threads());
-  parallel_for(tasks, [&](int task) {
-    int begin = 4 * static_cast<int>(static_cast<int64_t>(tiles) * task / tasks);
-    int end = std::min(l.blocks(), 4 * static_cast<int>(static_cast<int64_t>(tiles) * (task + 1) / tasks));
-    blocks(l, data, input, residual, y, begin, end);
-  });
 }
 
 LinearWeight dense_weight(const mx::array& weight) {
@@ -127,16 +131,17 @@ LinearWeight dense_weight(const mx::array& weight) {
   int K = w.shape(1);
   LinearLayout l{N, K, 0, K, element};
   size_t eb = element_bytes(element);
-  std::vector<uint8_t> bytes(l.block_bytes() * l.blocks());
+  mx::array data = line_bytes(l.block_bytes() * l.blocks());
+  auto* bytes = data.data<uint8_t>();
   const auto* from = static_cast<const uint8_t*>(static_cast<const void*>(w.data<void>()));
   for (int n = 0; n < N; ++n) {
-    uint8_t* block = bytes.data() + static_cast<size_t>(n / 16) * l.block_bytes();
+    uint8_t* block = bytes + static_cast<size_t>(n / 16) * l.block_bytes();
     for (int k = 0; k < K; ++k) {
       std::memcpy(block + (static_cast<size_t>(k) * 16 + n % 16) * eb, from + (static_cast<size_t>(n) * K + k) * eb,
                   eb);
     }
   }
-  return packed(l, weight.dtype(), std::move(bytes));
+  return packed(l, weight.dtype(), std::move(data));
 }
 
 LinearWeight affine_weight(
@@ -158,33 +163,55 @@ LinearWeight affine_weight(
   mx::array s = row_major(scales);
   mx::array b = row_major(biases);
   LinearLayout l{N, K, bits, group_size, element};
-  size_t eb = element_bytes(element);
-  std::vector<uint8_t> bytes(l.block_bytes() * l.blocks());
+  mx::array data = line_bytes(l.block_bytes() * l.blocks());
+  auto* bytes = data.data<uint8_t>();
   const auto* words = static_cast<const uint8_t*>(static_cast<const void*>(w.data<void>()));
   const auto* scale = static_cast<const uint8_t*>(static_cast<const void*>(s.data<void>()));
   const auto* bias = static_cast<const uint8_t*>(static_cast<const void*>(b.data<void>()));
-  size_t row_bytes = static_cast<size_t>(K) * bits / 8;
-  parallel_for(l.blocks(), [&](int block) {
-    for (int lane = 0; lane < 16 && block * 16 + lane < N; ++lane) {
-      size_t n = static_cast<size_t>(block) * 16 + lane;
-      uint8_t* group = bytes.data() + block * l.block_bytes();
-      for (int g = 0; g < l.groups(); ++g) {
-        std::memcpy(group + lane * eb, scale + (n * l.groups() + g) * eb, eb);
-        std::memcpy(group + (16 + lane) * eb, bias + (n * l.groups() + g) * eb, eb);
-        pack_values(l, words + n * row_bytes, lane, g, group + l.scale_bytes());
-        group += l.group_bytes();
-      }
-    }
-  });
-  return packed(l, scales.dtype(), std::move(bytes));
+  parallel_for(l.blocks(),
+               [&](int block) { pack_block(l, words, scale, bias, block, bytes + block * l.block_bytes()); });
+  return packed(l, scales.dtype(), std::move(data));
 }
 
 mx::array linear(const mx::array& x, const LinearWeight& weight, mx::Stream s) {
-  check_input(x, weight);
+  return linears(x, {&weight}, s)[0];
+}
+
+std::vector<mx::array> linears(const mx::array& x,
+                               const std::vector<const LinearWeight*>& weights,
+                               mx::Stream s,
+                               const InputNorm* norm) {
+  Inputs inputs(x, norm);
+  std::vector<OutputSpec> outputs;
+  for (const auto* w : weights) {
+    inputs.add(*w);
+    outputs.push_back({{x.shape(0), w->out_features}, mx::float32});
+  }
+  return cpu_task(
+      norm ? "norm_linear" : "linear", inputs.arrays, outputs,
+      [inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+        std::vector<LinearJob> jobs;
+        for (size_t i = 0; i < out.size(); ++i) {
+          jobs.push_back(inputs.job(in, i, out[i].data<float>()));
+        }
+        run_linears(jobs, inputs.rows_of(in), in[0].shape(0));
+      },
+      s);
+}
+
+mx::array linear_swiglu(
+    const mx::array& x, const LinearWeight& gate, const LinearWeight& up, mx::Stream s, const InputNorm* norm) {
+  check(gate.out_features == up.out_features, "gate and up must have the same outputs.");
+  Inputs inputs(x, norm);
+  inputs.add(gate);
+  inputs.add(up);
   return cpu_task1(
-      "linear", {x, weight.data[0]}, {{x.shape(0), weight.out_features}, mx::float32},
-      [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        run_linear(l, in[1], in[0].data<float>(), in[0].shape(0), nullptr, out[0].data<float>());
+      norm ? "norm_swiglu" : "linear_swiglu", inputs.arrays, {{x.shape(0), gate.out_features}, mx::float32},
+      [inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+        thread_local std::vector<float> up_rows;
+        up_rows.resize(std::max(up_rows.size(), out[0].size()));
+        run_swiglu(inputs.job(in, 0, out[0].data<float>()), inputs.job(in, 1, up_rows.data()), inputs.rows_of(in),
+                   in[0].shape(0));
       },
       s);
 }

@@ -10,4 +10,7 @@ namespace mtplx::kernels {
 // added in order.
 MTPLX_DECLARE_ISA(void, rms_norm_rows, (const float* x, const float* weight, float eps, int rows, int width, float* y))
 
+// The same for the active instruction set, many rows shared among the threads.
+void rms_norm_shared(const float* x, const float* weight, float eps, int rows, int width, float* y);
+
 } // namespace mtplx::kernels

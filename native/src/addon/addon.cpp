@@ -46,7 +46,7 @@ Napi::Value build_info(const Info& info) {
     throw make_error(env, "MTPLX_E_ISA", e.what());
   }
   Napi::Array isas = Napi::Array::New(env);
-  for (auto isa : {kernels::Isa::scalar, kernels::Isa::avx2, kernels::Isa::avx512, kernels::Isa::neon}) {
+  for (auto isa : kernels::all_isas) {
     if (kernels::isa_runs_here(isa)) {
       isas.Set(isas.Length(), kernels::isa_name(isa));
     }

@@ -1,0 +1,437 @@
+#pragma once
+
+#include <algorithm>
+
+#include "kernels/common/simd.h"
+#include "kernels/linear/cpu/planes.h"
+
+// Exact sums over one group: sum of q_w * q_x for 16 outputs and R rows, one form for each instruction set.
+// Include only from *.dot.cpp files.
+namespace mtplx::kernels::MTPLX_ISA {
+
+// A group's place in the prepared rows: rows are `row` bytes apart, planes `plane` bytes.
+struct GroupRows {
+  const uint8_t* q;
+  size_t row;
+  size_t plane;
+};
+
+#if (defined(__AVX2__) && !defined(__AVXVNNI__) && !defined(__AVX512VNNI__)) || \
+    (!defined(__AVX2__) && !defined(__ARM_NEON))
+#define MTPLX_ROWS_OF_WORDS 1 // int16, see IntegerRows
+#else
+#define MTPLX_ROWS_OF_WORDS 0 // planes
+#endif
+
+#if defined(__AVX512VNNI__)
+
+inline constexpr int max_rows = 8;
+
+MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
+  return {_mm512_add_epi32(a.v, b.v)};
+}
+
+// Rows of four bytes against one unit of weights.
+template <int R>
+MTPLX_INLINE void dot_unit(__m512i w, const GroupRows& x, int k, __m512i (&hi)[R], __m512i (&lo)[R]) {
+  for (int r = 0; r < R; ++r) {
+    const uint8_t* at = x.q + r * x.row + k;
+    int h;
+    int l;
+    std::memcpy(&h, at, 4);
+    std::memcpy(&l, at + x.plane, 4);
+    hi[r] = _mm512_dpbusd_epi32(hi[r], w, _mm512_set1_epi32(h));
+    lo[r] = _mm512_dpbusd_epi32(lo[r], w, _mm512_set1_epi32(l));
+  }
+}
+
+// `units` of bytes, or of nibbles two a line. Few rows: two chains each hide the product's latency.
+template <int R, int units, bool nibbles>
+MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (&s)[R]) {
+  __m512i hi[2][R];
+  __m512i lo[2][R];
+  for (int c = 0; c < 2; ++c) {
+    for (int r = 0; r < R; ++r) {
+      hi[c][r] = _mm512_setzero_si512();
+      lo[c][r] = _mm512_setzero_si512();
+    }
+  }
+  constexpr int odd = R <= 4 ? 1 : 0;
+  const __m512i low = _mm512_set1_epi8(15);
+#pragma GCC unroll 16
+  for (int u = 0; u < units; u += 2) {
+    if constexpr (nibbles) {
+      __m512i w = _mm512_loadu_si512(values + u / 2 * unit_bytes);
+      dot_unit<R>(_mm512_and_si512(w, low), x, 4 * u, hi[0], lo[0]);
+      dot_unit<R>(_mm512_and_si512(_mm512_srli_epi16(w, 4), low), x, 4 * u + 4, hi[odd], lo[odd]);
+    } else {
+      dot_unit<R>(_mm512_loadu_si512(values + u * unit_bytes), x, 4 * u, hi[0], lo[0]);
+      dot_unit<R>(_mm512_loadu_si512(values + (u + 1) * unit_bytes), x, 4 * u + 4, hi[odd], lo[odd]);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    __m512i h = odd ? _mm512_add_epi32(hi[0][r], hi[1][r]) : hi[0][r];
+    __m512i l = odd ? _mm512_add_epi32(lo[0][r], lo[1][r]) : lo[0][r];
+    s[r] = {_mm512_add_epi32(_mm512_slli_epi32(h, 8), l)};
+  }
+}
+
+#elif defined(__AVXVNNI__)
+
+inline constexpr int max_rows = 4;
+
+MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
+  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+}
+
+// Eight outputs at a time: four rows of two planes fill half the registers.
+template <int R, int units, bool nibbles>
+MTPLX_INLINE void half_sums(const uint8_t* values, const GroupRows& x, __m256i (&s)[R]) {
+  __m256i hi[R];
+  __m256i lo[R];
+  for (int r = 0; r < R; ++r) {
+    hi[r] = _mm256_setzero_si256();
+    lo[r] = _mm256_setzero_si256();
+  }
+  const __m256i low = _mm256_set1_epi8(15);
+  auto unit = [&](__m256i w, int k) {
+    for (int r = 0; r < R; ++r) {
+      const uint8_t* at = x.q + r * x.row + k;
+      int h;
+      int l;
+      std::memcpy(&h, at, 4);
+      std::memcpy(&l, at + x.plane, 4);
+      hi[r] = _mm256_dpbusd_avx_epi32(hi[r], w, _mm256_set1_epi32(h));
+      lo[r] = _mm256_dpbusd_avx_epi32(lo[r], w, _mm256_set1_epi32(l));
+    }
+  };
+  auto line = [&](int i) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(values + i * unit_bytes)); };
+#pragma GCC unroll 16
+  for (int u = 0; u < units; u += 2) {
+    if constexpr (nibbles) {
+      __m256i w = line(u / 2);
+      unit(_mm256_and_si256(w, low), 4 * u);
+      unit(_mm256_and_si256(_mm256_srli_epi16(w, 4), low), 4 * u + 4);
+    } else {
+      unit(line(u), 4 * u);
+      unit(line(u + 1), 4 * u + 4);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    s[r] = _mm256_add_epi32(_mm256_slli_epi32(hi[r], 8), lo[r]);
+  }
+}
+
+template <int R, int units, bool nibbles>
+MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (&s)[R]) {
+  __m256i half[2][R];
+  half_sums<R, units, nibbles>(values, x, half[0]);
+  half_sums<R, units, nibbles>(values + 32, x, half[1]);
+  for (int r = 0; r < R; ++r) {
+    s[r] = {half[0][r], half[1][r]};
+  }
+}
+
+#elif defined(__AVX2__)
+
+// No byte product that cannot saturate: 16-bit products of nibbles left where they are in their words (units of 1, 16
+// and 256) need one AND for sixteen weights. Sums in units of 256 come first and are shifted down on the way, which
+// is exact; 32 k of them reach 2.0e9 < 2^31.
+inline constexpr int max_rows = 4;
+
+MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
+  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+}
+
+// The compiler would regroup integer sums into trees that spill.
+MTPLX_INLINE void in_order(__m256i& v) {
+  asm("" : "+x"(v));
+}
+
+// The pairs of x that stand at word pair `index` (of four) of the eight k from `k`, against 16 outputs.
+template <int R>
+MTPLX_INLINE void dot_pair(__m256i a, __m256i b, const GroupRows& x, int k, int index, i32x16* s) {
+  for (int r = 0; r < R; ++r) {
+    int pair;
+    std::memcpy(&pair, x.q + r * x.row + 2 * k + 4 * index, 4);
+    __m256i v = _mm256_set1_epi32(pair);
+    s[r].lo = _mm256_add_epi32(s[r].lo, _mm256_madd_epi16(a, v));
+    s[r].hi = _mm256_add_epi32(s[r].hi, _mm256_madd_epi16(b, v));
+    in_order(s[r].lo);
+    in_order(s[r].hi);
+  }
+}
+
+template <int R>
+MTPLX_INLINE void clear(i32x16* s) {
+  for (int r = 0; r < R; ++r) {
+    s[r] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+  }
+}
+
+template <int R>
+MTPLX_INLINE void sixteenth(i32x16* s) {
+  for (int r = 0; r < R; ++r) {
+    s[r] = {_mm256_srai_epi32(s[r].lo, 4), _mm256_srai_epi32(s[r].hi, 4)};
+  }
+}
+
+MTPLX_INLINE __m256i load_half(const uint8_t* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+
+template <int R, int units, bool nibbles>
+MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (&s)[R]) {
+  clear<R>(s);
+  if constexpr (!nibbles) {
+    const __m256i even = _mm256_set1_epi32(0x00ff00ff);
+#pragma GCC unroll 16
+    for (int u = 0; u < units; ++u) {
+      __m256i a = load_half(values + u * unit_bytes);
+      __m256i b = load_half(values + u * unit_bytes + 32);
+      dot_pair<R>(_mm256_and_si256(a, even), _mm256_and_si256(b, even), x, 4 * (u & ~1), u & 1, s);
+      dot_pair<R>(_mm256_srli_epi16(a, 8), _mm256_srli_epi16(b, 8), x, 4 * (u & ~1), 2 + (u & 1), s);
+    }
+  } else {
+    const __m256i m0 = _mm256_set1_epi16(0x000f);
+    const __m256i m4 = _mm256_set1_epi16(0x00f0);
+    const __m256i m8 = _mm256_set1_epi16(0x0f00);
+    if constexpr (R == 1) {
+      // Registers suffice for the three units: each line is loaded once.
+      i32x16 s16[R];
+      i32x16 s256[R];
+      clear<R>(s16);
+      clear<R>(s256);
+#pragma GCC unroll 8
+      for (int p = 0; p < units / 2; ++p) {
+        __m256i a = load_half(values + p * unit_bytes);
+        __m256i b = load_half(values + p * unit_bytes + 32);
+        dot_pair<R>(_mm256_and_si256(a, m0), _mm256_and_si256(b, m0), x, 8 * p, 0, s);
+        dot_pair<R>(_mm256_and_si256(a, m4), _mm256_and_si256(b, m4), x, 8 * p, 1, s16);
+        dot_pair<R>(_mm256_and_si256(a, m8), _mm256_and_si256(b, m8), x, 8 * p, 2, s256);
+        dot_pair<R>(_mm256_srli_epi16(a, 12), _mm256_srli_epi16(b, 12), x, 8 * p, 3, s);
+      }
+      sixteenth<R>(s256);
+      for (int r = 0; r < R; ++r) {
+        s16[r] = add(s16[r], s256[r]);
+      }
+      sixteenth<R>(s16);
+      for (int r = 0; r < R; ++r) {
+        s[r] = add(s[r], s16[r]);
+      }
+    } else {
+      auto pass = [&](auto word, int index) {
+#pragma GCC unroll 8
+        for (int p = 0; p < units / 2; ++p) {
+          const uint8_t* line = values + p * unit_bytes;
+          dot_pair<R>(word(load_half(line)), word(load_half(line + 32)), x, 8 * p, index, s);
+        }
+      };
+      pass([&](__m256i w) { return _mm256_and_si256(w, m8); }, 2);
+      sixteenth<R>(s);
+      pass([&](__m256i w) { return _mm256_and_si256(w, m4); }, 1);
+      sixteenth<R>(s);
+      pass([&](__m256i w) { return _mm256_and_si256(w, m0); }, 0);
+      pass([&](__m256i w) { return _mm256_srli_epi16(w, 12); }, 3);
+    }
+  }
+}
+
+#elif defined(__ARM_NEON)
+
+inline constexpr int max_rows = 4;
+
+MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
+  for (int i = 0; i < 4; ++i) {
+    a.q[i] = vaddq_u32(a.q[i], b.q[i]);
+  }
+  return a;
+}
+
+// One unit, four outputs a register: without dot products, products of bytes summed in pairs.
+MTPLX_INLINE int32x4_t dot4(int32x4_t s, int8x16_t w, int8x16_t x) {
+#if defined(__ARM_FEATURE_DOTPROD)
+  return vdotq_s32(s, w, x);
+#else
+  int16x8_t a = vmull_s8(vget_low_s8(w), vget_low_s8(x));
+  int16x8_t b = vmull_s8(vget_high_s8(w), vget_high_s8(x));
+  return vaddq_s32(s, vpaddq_s32(vpaddlq_s16(a), vpaddlq_s16(b)));
+#endif
+}
+
+template <int R>
+MTPLX_INLINE void dot_unit(const uint8x16_t (&w)[4], const GroupRows& x, int k, int32x4_t (&hi)[R][4],
+                           int32x4_t (&lo)[R][4]) {
+  for (int r = 0; r < R; ++r) {
+    const uint8_t* at = x.q + r * x.row + k;
+    uint32_t h;
+    uint32_t l;
+    std::memcpy(&h, at, 4);
+    std::memcpy(&l, at + x.plane, 4);
+    int8x16_t xh = vreinterpretq_s8_u32(vdupq_n_u32(h));
+    int8x16_t xl = vreinterpretq_s8_u32(vdupq_n_u32(l));
+    for (int i = 0; i < 4; ++i) {
+      hi[r][i] = dot4(hi[r][i], vreinterpretq_s8_u8(w[i]), xh);
+      lo[r][i] = dot4(lo[r][i], vreinterpretq_s8_u8(w[i]), xl);
+    }
+  }
+}
+
+// The byte products are signed: bytes above 127 (8 bits) are taken in two nibbles.
+template <int R, int units, bool nibbles>
+MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (&s)[R]) {
+  int32x4_t hi[R][4];
+  int32x4_t lo[R][4];
+  int32x4_t hi16[R][4];
+  int32x4_t lo16[R][4];
+  for (int r = 0; r < R; ++r) {
+    for (int i = 0; i < 4; ++i) {
+      hi[r][i] = vdupq_n_s32(0);
+      lo[r][i] = vdupq_n_s32(0);
+      hi16[r][i] = vdupq_n_s32(0);
+      lo16[r][i] = vdupq_n_s32(0);
+    }
+  }
+  const uint8x16_t low = vdupq_n_u8(15);
+  for (int u = 0; u < units; u += nibbles ? 2 : 1) {
+    uint8x16_t a[4];
+    uint8x16_t b[4];
+    for (int i = 0; i < 4; ++i) {
+      uint8x16_t w = vld1q_u8(values + (nibbles ? u / 2 : u) * unit_bytes + 16 * i);
+      a[i] = vandq_u8(w, low);
+      b[i] = vshrq_n_u8(w, 4);
+    }
+    dot_unit<R>(a, x, 4 * u, hi, lo);
+    if constexpr (nibbles) {
+      dot_unit<R>(b, x, 4 * u + 4, hi, lo);
+    } else {
+      dot_unit<R>(b, x, 4 * u, hi16, lo16);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int i = 0; i < 4; ++i) {
+      int32x4_t t = vaddq_s32(vshlq_n_s32(hi[r][i], 8), lo[r][i]);
+      if constexpr (!nibbles) {
+        t = vaddq_s32(t, vshlq_n_s32(vaddq_s32(vshlq_n_s32(hi16[r][i], 8), lo16[r][i]), 4));
+      }
+      s[r].q[i] = vreinterpretq_u32_s32(t);
+    }
+  }
+}
+
+#else
+
+inline constexpr int max_rows = 4;
+
+MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
+  for (int n = 0; n < 16; ++n) {
+    a.x[n] += b.x[n];
+  }
+  return a;
+}
+
+template <int R, int units, bool nibbles>
+MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (&s)[R]) {
+  static constexpr int place[8] = {0, 4, 1, 5, 2, 6, 3, 7}; // of k % 8 among the words
+  for (int r = 0; r < R; ++r) {
+    s[r] = {};
+  }
+  for (int u = 0; u < units; ++u) {
+    const uint8_t* line = values + (nibbles ? u / 2 : u) * unit_bytes;
+    int shift = nibbles ? 4 * (u & 1) : 0;
+    int mask = nibbles ? 15 : 255;
+    for (int r = 0; r < R; ++r) {
+      const uint8_t* words = x.q + r * x.row + 8 * (u & ~1);
+      for (int j = 0; j < 4; ++j) {
+        int16_t v;
+        std::memcpy(&v, words + 2 * place[4 * (u & 1) + j], 2);
+        for (int n = 0; n < 16; ++n) {
+          s[r].x[n] += static_cast<uint32_t>(((line[4 * n + j] >> shift) & mask) * v);
+        }
+      }
+    }
+  }
+}
+
+#endif
+
+inline constexpr int max_expanded = 16 * 128;
+inline constexpr size_t value_bytes = MTPLX_ROWS_OF_WORDS ? 2 : 1; // of x, in its first plane
+
+// A line of 64 bytes in the registers at hand.
+typedef uint64_t Line __attribute__((vector_size(64)));
+
+template <int bits>
+void expand_bits(const uint8_t* values, int group_size, uint8_t* bytes) {
+  constexpr uint64_t ones = 0x0101010101010101u;
+  Planes at = planes_of(bits, group_size);
+  for (int first = 0; first < group_size / 4; first += 8) {
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; ++i) {
+      int u = first + i;
+      Line q = {};
+      Line plane;
+      if constexpr (bits == 4 || bits == 5 || bits == 6) {
+        std::memcpy(&plane, values + u / 2 * unit_bytes, sizeof plane);
+        q = (plane >> (4 * (i % 2))) & (15 * ones);
+      }
+      if constexpr (bits == 2 || bits == 3 || bits == 6) {
+        std::memcpy(&plane, values + at.pairs + u / 4 * unit_bytes, sizeof plane);
+        q |= ((plane >> (2 * (i % 4))) & (3 * ones)) << (bits == 6 ? 4 : 0);
+      }
+      if constexpr (bits == 3 || bits == 5) {
+        std::memcpy(&plane, values + at.top + u / 8 * unit_bytes, sizeof plane);
+        q |= ((plane >> i) & ones) << (bits - 1);
+      }
+      std::memcpy(bytes + u * unit_bytes, &q, sizeof q);
+    }
+  }
+}
+
+// The values of one group as bytes, units in a row: where they lie (8 bits), else written to `bytes`.
+inline const uint8_t* expand_group(const uint8_t* values, int bits, int group_size, uint8_t* bytes) {
+  switch (bits) {
+    case 2:
+      expand_bits<2>(values, group_size, bytes);
+      break;
+    case 3:
+      expand_bits<3>(values, group_size, bytes);
+      break;
+    case 4:
+      expand_bits<4>(values, group_size, bytes);
+      break;
+    case 5:
+      expand_bits<5>(values, group_size, bytes);
+      break;
+    case 6:
+      expand_bits<6>(values, group_size, bytes);
+      break;
+    default:
+      return values;
+  }
+  return bytes;
+}
+
+MTPLX_INLINE f32x16 load_elements(const uint8_t* p, Element e) {
+  if (e == Element::f32) {
+    return load(reinterpret_cast<const float*>(p));
+  }
+  const auto* half = reinterpret_cast<const uint16_t*>(p);
+  return e == Element::f16 ? load_f16(half) : load_bf16(half);
+}
+
+inline void store_row(const LinearLayout& l, f32x16 acc, int block, const float* residual, float* y) {
+  size_t at = static_cast<size_t>(block) * 16;
+  int lanes = std::min(16, l.out_features - block * 16);
+  if (lanes == 16) {
+    store(y + at, residual ? acc + load(residual + at) : acc);
+    return;
+  }
+  float out[16];
+  store(out, acc);
+  for (int n = 0; n < lanes; ++n) {
+    y[at + n] = residual ? out[n] + residual[at + n] : out[n];
+  }
+}
+
+} // namespace mtplx::kernels::MTPLX_ISA

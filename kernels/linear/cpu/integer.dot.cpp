@@ -1,0 +1,263 @@
+#include "kernels/linear/cpu/integer.h"
+
+#include <algorithm>
+
+#include "kernels/linear/cpu/dot.h"
+#include "kernels/linear/cpu/tiles.h"
+
+namespace mtplx::kernels::MTPLX_ISA {
+
+namespace {
+
+// Bytes of weights and of x that stay in the caches while rows pass over them.
+constexpr size_t weights_kept = MTPLX_HAS_TILES ? 128 * 1024 : 24 * 1024;
+constexpr size_t rows_kept = 256 * 1024;
+constexpr size_t prefetch_ahead = 4096;
+
+uint32_t float_bits(float f) {
+  uint32_t u;
+  std::memcpy(&u, &f, 4);
+  return u;
+}
+
+// Exact for |v| < 2^22: the sum's low mantissa bits are v rounded to nearest even.
+MTPLX_INLINE int32_t round_small(float v) {
+  constexpr float magic = 12582912.0f; // 1.5 * 2^23
+  float sum = v + magic;
+  int32_t u;
+  std::memcpy(&u, &sum, 4);
+  return u - 0x4b400000;
+}
+
+void quantise_group(const float* x, int size, float scale_up, float inverse, int16_t* q, int32_t* sum) {
+  int32_t total = 0;
+  for (int k = 0; k < size; ++k) {
+    int32_t v = round_small((x[k] * scale_up) * inverse);
+    total += v;
+    q[k] = static_cast<int16_t>(v);
+  }
+  *sum = total;
+}
+
+void store_group(const int16_t* q, int size, uint8_t* out, [[maybe_unused]] size_t plane) {
+#if MTPLX_ROWS_OF_WORDS
+#if defined(__AVX2__)
+  const __m256i order = _mm256_broadcastsi128_si256(
+      _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+  for (int k = 0; k < size; k += 16) {
+    __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + k));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 2 * k), _mm256_shuffle_epi8(v, order));
+  }
+#else
+  static constexpr int order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+  for (int k = 0; k < size; k += 8) {
+    for (int i = 0; i < 8; ++i) {
+      std::memcpy(out + 2 * (k + i), q + k + order[i], 2);
+    }
+  }
+#endif
+#else
+  for (int k = 0; k < size; ++k) {
+    out[k] = static_cast<uint8_t>((q[k] + 128) >> 8);
+    out[plane + k] = static_cast<uint8_t>(q[k]);
+  }
+#endif
+}
+
+void prepare(const IntegerRows& rows, int begin, int end) {
+  int groups = rows.in_features / rows.group_size;
+  size_t plane = static_cast<size_t>(rows.in_features);
+  alignas(64) int16_t q[128];
+  for (int r = begin; r < end; ++r) {
+    bool finite = true;
+    for (int g = 0; g < groups; ++g) {
+      const float* x = rows.x + r * plane + static_cast<size_t>(g) * rows.group_size;
+      uint32_t largest = 0;
+      for (int k = 0; k < rows.group_size; ++k) {
+        largest = std::max(largest, float_bits(x[k]) & 0x7fffffffu);
+      }
+      float top;
+      std::memcpy(&top, &largest, 4);
+      size_t at = static_cast<size_t>(r) * groups + g;
+      float scale = 0.0f;
+      int32_t sum = 0;
+      if (largest == 0 || largest >= 0x7f800000u) {
+        finite = finite && largest == 0;
+        std::memset(q, 0, sizeof q);
+      } else {
+        // Lifted where 32512 / top would overflow; a power of two is exact.
+        bool small = top < 0x1p-100f;
+        float up = small ? 0x1p64f : 1.0f;
+        float lifted = top * up;
+        quantise_group(x, rows.group_size, up, integer_range / lifted, q, &sum);
+        scale = lifted / integer_range * (small ? 0x1p-64f : 1.0f);
+      }
+      rows.scale[at] = scale;
+      rows.sum[at] = scale * static_cast<float>(sum);
+      store_group(q, rows.group_size, rows.q + r * 2 * plane + static_cast<size_t>(g) * rows.group_size * value_bytes, plane);
+    }
+    rows.finite[r] = finite;
+  }
+}
+
+// A row with a NaN or an infinity: each output is the plain sum, one fma after the other in the order of k, with w =
+// fma(scale, q, bias) in float; every NaN is the positive quiet one. So infinities keep their sign.
+float plain_sum(const LinearLayout& l, const uint8_t* block, int lane, const float* x) {
+  float acc = 0.0f;
+  float lanes[16];
+  for (int g = 0; g < l.groups(); ++g) {
+    const uint8_t* group = block + g * l.group_bytes();
+    store(lanes, load_elements(group, l.element));
+    float scale = lanes[lane];
+    store(lanes, load_elements(group + 16 * element_bytes(l.element), l.element));
+    float bias = lanes[lane];
+    for (int k = 0; k < l.group_size; ++k) {
+      auto q = static_cast<float>(read_value(group + l.scale_bytes(), l.bits, l.group_size, lane, k));
+      acc = std::fma(std::fma(scale, q, bias), x[g * l.group_size + k], acc);
+    }
+  }
+  return acc;
+}
+
+void plain_row(const LinearLayout& l, const uint8_t* data, const float* x, int block, const float* residual, float* y) {
+  float out[16] = {};
+  for (int n = 0; n < std::min(16, l.out_features - block * 16); ++n) {
+    out[n] = plain_sum(l, data + block * l.block_bytes(), n, x);
+    float sum = residual ? out[n] + residual[block * 16 + n] : out[n];
+    y[block * 16 + n] = sum == sum ? sum : __builtin_nanf("");
+  }
+}
+
+// Sums of one group; `fast` is the common form, 4 bits in groups of 64, straight from memory.
+template <bool fast, int R>
+MTPLX_INLINE void sums_of_group(const LinearLayout& l, const uint8_t* values, GroupRows x, i32x16 (&s)[R]) {
+  if constexpr (fast) {
+    group_sums<R, 16, true>(values, x, s);
+  } else {
+    constexpr int part = 32;
+    alignas(64) uint8_t bytes[max_expanded];
+    values = expand_group(values, l.bits, l.group_size, bytes);
+    group_sums<R, part / 4, false>(values, x, s);
+    for (int k = part; k < l.group_size; k += part) {
+      i32x16 more[R];
+      x.q += part * value_bytes;
+      group_sums<R, part / 4, false>(values + k * linear_block, x, more);
+      for (int r = 0; r < R; ++r) {
+        s[r] = add(s[r], more[r]);
+      }
+    }
+  }
+}
+
+template <bool fast>
+MTPLX_INLINE void prefetch(const uint8_t* group, size_t bytes) {
+  if constexpr (fast) {
+#pragma GCC unroll 9
+    for (size_t i = 0; i < 9 * unit_bytes; i += unit_bytes) {
+      __builtin_prefetch(group + i);
+    }
+  } else {
+    for (size_t i = 0; i < bytes; i += unit_bytes) {
+      __builtin_prefetch(group + i);
+    }
+  }
+}
+
+template <bool fast, int R>
+void some_blocks(const LinearLayout& l, const uint8_t* data, const IntegerRows& x, int row, const float* residual,
+                 float* y, int begin, int end) {
+  size_t N = static_cast<size_t>(l.out_features);
+  int groups = l.groups();
+  size_t plane = static_cast<size_t>(x.in_features);
+  size_t eb = element_bytes(l.element);
+  size_t group_bytes = l.group_bytes();
+  const float* scale = x.scale + static_cast<size_t>(row) * groups;
+  const float* sum = x.sum + static_cast<size_t>(row) * groups;
+  const uint8_t* group = data + begin * l.block_bytes();
+  for (int b = begin; b < end; ++b) {
+    GroupRows at{x.q + row * 2 * plane, 2 * plane, plane};
+    f32x16 acc[R];
+    for (int r = 0; r < R; ++r) {
+      acc[r] = zero();
+    }
+    for (int g = 0; g < groups; ++g) {
+      prefetch<fast>(group + prefetch_ahead, group_bytes);
+      i32x16 s[R];
+      sums_of_group<fast, R>(l, group + 32 * eb, at, s);
+      f32x16 w = load_elements(group, l.element);
+      f32x16 bias = load_elements(group + 16 * eb, l.element);
+      for (int r = 0; r < R; ++r) {
+        size_t i = static_cast<size_t>(r) * groups + g;
+        acc[r] = fma(to_float(s[r]) * splat(scale[i]), w, acc[r]);
+        acc[r] = fma(bias, splat(sum[i]), acc[r]);
+      }
+      at.q += l.group_size * value_bytes;
+      group += group_bytes;
+    }
+    for (int r = 0; r < R; ++r) {
+      store_row(l, acc[r], b, residual ? residual + (row + r) * N : nullptr, y + (row + r) * N);
+    }
+  }
+}
+
+template <bool fast, int R>
+void at_most(int rows, const LinearLayout& l, const uint8_t* data, const IntegerRows& x, int row,
+             const float* residual, float* y, int begin, int end) {
+  if constexpr (R > 1) {
+    if (rows < R) {
+      return at_most<fast, R - 1>(rows, l, data, x, row, residual, y, begin, end);
+    }
+  }
+  some_blocks<fast, R>(l, data, x, row, residual, y, begin, end);
+}
+
+// Rows in tiles of nearly the same height; weights of a chunk of blocks stay close while all tiles pass.
+template <bool fast>
+void all_rows(const LinearLayout& l, const uint8_t* data, const IntegerRows& x, const float* residual, float* y,
+              int begin, int end) {
+  int kept = std::max(max_rows, static_cast<int>(rows_kept / (2 * static_cast<size_t>(l.in_features))));
+  int chunk = std::max(1, static_cast<int>(weights_kept / l.block_bytes()));
+  for (int first = 0; first < x.rows; first += kept) {
+    int rows = std::min(kept, x.rows - first);
+    int tiles = (rows + max_rows - 1) / max_rows;
+    int step = tiles == 1 ? end - begin : chunk;
+    for (int b = begin; b < end; b += step) {
+      int stop = std::min(end, b + step);
+      for (int t = 0; t < tiles; ++t) {
+        int from = rows * t / tiles;
+        int count = rows * (t + 1) / tiles - from;
+#if MTPLX_HAS_TILES
+        if (count >= tile_min_rows) {
+          tile_blocks<fast>(l, data, x, first + from, count, b, stop, residual, y);
+          continue;
+        }
+#endif
+        at_most<fast, max_rows>(count, l, data, x, first + from, residual, y, b, stop);
+      }
+    }
+  }
+}
+
+void blocks(const LinearLayout& l, const uint8_t* data, const IntegerRows& x, const float* residual, float* y,
+            int begin, int end) {
+  if (l.bits == 4 && l.group_size == 64) {
+    all_rows<true>(l, data, x, residual, y, begin, end);
+  } else {
+    all_rows<false>(l, data, x, residual, y, begin, end);
+  }
+  for (int r = 0; r < x.rows; ++r) {
+    if (!x.finite[r]) {
+      size_t at = static_cast<size_t>(r) * l.out_features;
+      for (int b = begin; b < end; ++b) {
+        plain_row(l, data, x.x + static_cast<size_t>(r) * l.in_features, b, residual ? residual + at : nullptr, y + at);
+      }
+    }
+  }
+}
+
+} // namespace
+
+extern const IntegerKernel integer;
+const IntegerKernel integer{prepare, blocks};
+
+} // namespace mtplx::kernels::MTPLX_ISA

@@ -1,0 +1,42 @@
+#pragma once
+
+#include "kernels/common/isa.h"
+#include "kernels/linear/cpu/layout.h"
+
+// The affine linear in integers. A row of x is quantised for each of the weight's groups: scale = max|x| / 32512,
+// q = round(x / scale) in 16 bits. The group's sum of q_w * q_x is an exact integer, so its order is free, and one
+// fixed float finish makes y: acc = fma(float(sum) * scale, w_scale, acc), acc = fma(w_bias, scale * float(sum of
+// q_x), acc), groups in ascending order. So y has the same bits at every M, thread count and instruction set.
+namespace mtplx::kernels {
+
+inline constexpr float integer_range = 32512.0f; // 127 * 256: q = 256 * hi + lo, both of int8
+
+// Rows of x as the active instruction set reads them.
+struct IntegerRows {
+  const float* x; // [M, K], as given
+  int rows;
+  int in_features;
+  int group_size;
+  uint8_t* q;      // [M][2 K] bytes: either planes hi [K], lo [K] of int8, or int16 [K], each eight k as 0 2 4 6 1 3 5 7
+  float* scale;    // [M, groups]
+  float* sum;      // [M, groups]: scale * sum of q
+  uint8_t* finite; // [M]: 0 where x has a NaN or an infinity
+};
+
+struct IntegerKernel {
+  // Quantises rows [begin, end).
+  void (*prepare)(const IntegerRows& x, int begin, int end);
+  // y [M, N] for the blocks [block_begin, block_end); residual [M, N] or null is added after the sum.
+  void (*blocks)(const LinearLayout& layout,
+                 const uint8_t* data,
+                 const IntegerRows& x,
+                 const float* residual,
+                 float* y,
+                 int block_begin,
+                 int block_end);
+};
+
+// The build for an instruction set.
+const IntegerKernel& integer_kernel(Isa isa);
+
+} // namespace mtplx::kernels
