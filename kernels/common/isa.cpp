@@ -93,7 +93,8 @@ void force_isa(Isa isa) {
 }
 
 const char* isa_name(Isa isa) {
-  static constexpr const char* names[] = {"scalar", "avx2", "avxvnni", "avx512", "avx512vnni", "amx", "neon", "neondot"};
+  static constexpr const char* names[] = {"scalar",     "avx2", "avxvnni", "avx512",
+                                          "avx512vnni", "amx",  "neon",    "neondot"};
   return names[static_cast<int>(isa)];
 }
 

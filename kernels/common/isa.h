@@ -57,18 +57,21 @@ constexpr Isa base_isa(Isa isa) {
 #define MTPLX_DECLARE_ISA(result, name, signature)    \
   MTPLX_DECLARE_ONE_(scalar, result, name, signature) \
   MTPLX_DECLARE_ONE_(neon, result, name, signature)
-#define MTPLX_SELECT_ISA(name)                                                                   \
-  (::mtplx::kernels::base_isa(::mtplx::kernels::active_isa()) == ::mtplx::kernels::Isa::neon ? &::mtplx::kernels::neon::name \
-                                                                 : &::mtplx::kernels::scalar::name)
+#define MTPLX_SELECT_ISA(name)                                                               \
+  (::mtplx::kernels::base_isa(::mtplx::kernels::active_isa()) == ::mtplx::kernels::Isa::neon \
+       ? &::mtplx::kernels::neon::name                                                       \
+       : &::mtplx::kernels::scalar::name)
 #else
 #define MTPLX_DECLARE_ISA(result, name, signature)    \
   MTPLX_DECLARE_ONE_(scalar, result, name, signature) \
   MTPLX_DECLARE_ONE_(avx2, result, name, signature)   \
   MTPLX_DECLARE_ONE_(avx512, result, name, signature)
-#define MTPLX_SELECT_ISA(name)                                                                       \
-  (::mtplx::kernels::base_isa(::mtplx::kernels::active_isa()) == ::mtplx::kernels::Isa::avx512 ? &::mtplx::kernels::avx512::name \
-   : ::mtplx::kernels::base_isa(::mtplx::kernels::active_isa()) == ::mtplx::kernels::Isa::avx2 ? &::mtplx::kernels::avx2::name   \
-                                                                   : &::mtplx::kernels::scalar::name)
+#define MTPLX_SELECT_ISA(name)                                                                 \
+  (::mtplx::kernels::base_isa(::mtplx::kernels::active_isa()) == ::mtplx::kernels::Isa::avx512 \
+       ? &::mtplx::kernels::avx512::name                                                       \
+   : ::mtplx::kernels::base_isa(::mtplx::kernels::active_isa()) == ::mtplx::kernels::Isa::avx2 \
+       ? &::mtplx::kernels::avx2::name                                                         \
+       : &::mtplx::kernels::scalar::name)
 #endif
 
 } // namespace mtplx::kernels

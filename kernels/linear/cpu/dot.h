@@ -260,8 +260,8 @@ MTPLX_INLINE int32x4_t dot4(int32x4_t s, int8x16_t w, int8x16_t x) {
 }
 
 template <int R>
-MTPLX_INLINE void dot_unit(const uint8x16_t (&w)[4], const GroupRows& x, int k, int32x4_t (&hi)[R][4],
-                           int32x4_t (&lo)[R][4]) {
+MTPLX_INLINE void dot_unit(
+    const uint8x16_t (&w)[4], const GroupRows& x, int k, int32x4_t (&hi)[R][4], int32x4_t (&lo)[R][4]) {
   for (int r = 0; r < R; ++r) {
     const uint8_t* at = x.q + r * x.row + k;
     uint32_t h;
@@ -358,32 +358,47 @@ MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (
 inline constexpr int max_expanded = 16 * 128;
 inline constexpr size_t value_bytes = MTPLX_ROWS_OF_WORDS ? 2 : 1; // of x, in its first plane
 
-// A line of 64 bytes in the registers at hand.
-typedef uint64_t Line __attribute__((vector_size(64)));
+// One register at hand; a wider vector would go through memory.
+#if defined(__AVX512F__)
+inline constexpr int part_bytes = 64;
+#elif defined(__AVX2__)
+inline constexpr int part_bytes = 32;
+#else
+inline constexpr int part_bytes = 16;
+#endif
+typedef uint64_t Part __attribute__((vector_size(part_bytes)));
+
+// Bit `from` to bit `to` of each byte, in one shift; bits of other bytes come along.
+template <int to>
+MTPLX_INLINE Part moved(Part v, int from) {
+  return from >= to ? v >> (from - to) : v << (to - from);
+}
 
 template <int bits>
 void expand_bits(const uint8_t* values, int group_size, uint8_t* bytes) {
   constexpr uint64_t ones = 0x0101010101010101u;
   Planes at = planes_of(bits, group_size);
   for (int first = 0; first < group_size / 4; first += 8) {
+    for (int offset = 0; offset < unit_bytes; offset += part_bytes) {
 #pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) {
-      int u = first + i;
-      Line q = {};
-      Line plane;
-      if constexpr (bits == 4 || bits == 5 || bits == 6) {
-        std::memcpy(&plane, values + u / 2 * unit_bytes, sizeof plane);
-        q = (plane >> (4 * (i % 2))) & (15 * ones);
+      for (int i = 0; i < 8; ++i) {
+        int u = first + i;
+        Part q = {};
+        Part plane;
+        if constexpr (bits == 4 || bits == 5 || bits == 6) {
+          std::memcpy(&plane, values + u / 2 * unit_bytes + offset, sizeof plane);
+          q = (plane >> (4 * (i % 2))) & (15 * ones);
+        }
+        if constexpr (bits == 2 || bits == 3 || bits == 6) {
+          std::memcpy(&plane, values + at.pairs + u / 4 * unit_bytes + offset, sizeof plane);
+          q |= moved<(bits == 6 ? 4 : 0)>(plane, 2 * (i % 4)) & ((3 * ones) << (bits == 6 ? 4 : 0));
+        }
+        if constexpr (bits == 3 || bits == 5) {
+          std::memcpy(&plane, values + at.top + u / 8 * unit_bytes + offset, sizeof plane);
+          q |= moved<bits - 1>(plane, i) & (ones << (bits - 1));
+        }
+        std::memcpy(bytes + u * unit_bytes + offset, &q, sizeof q);
       }
-      if constexpr (bits == 2 || bits == 3 || bits == 6) {
-        std::memcpy(&plane, values + at.pairs + u / 4 * unit_bytes, sizeof plane);
-        q |= ((plane >> (2 * (i % 4))) & (3 * ones)) << (bits == 6 ? 4 : 0);
-      }
-      if constexpr (bits == 3 || bits == 5) {
-        std::memcpy(&plane, values + at.top + u / 8 * unit_bytes, sizeof plane);
-        q |= ((plane >> i) & ones) << (bits - 1);
-      }
-      std::memcpy(bytes + u * unit_bytes, &q, sizeof q);
     }
   }
 }

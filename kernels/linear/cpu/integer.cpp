@@ -7,8 +7,8 @@ namespace mtplx::kernels {
 #else
 #define MTPLX_DOTS(X) X(scalar) X(avx2) X(avxvnni) X(avx512vnni) X(amx)
 #endif
-#define MTPLX_DECLARE(isa)             \
-  namespace isa {                      \
+#define MTPLX_DECLARE(isa)            \
+  namespace isa {                     \
   extern const IntegerKernel integer; \
   }
 MTPLX_DOTS(MTPLX_DECLARE)

@@ -42,8 +42,8 @@ void quantise_group(const float* x, int size, float scale_up, float inverse, int
 void store_group(const int16_t* q, int size, uint8_t* out, [[maybe_unused]] size_t plane) {
 #if MTPLX_ROWS_OF_WORDS
 #if defined(__AVX2__)
-  const __m256i order = _mm256_broadcastsi128_si256(
-      _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+  const __m256i order =
+      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
   for (int k = 0; k < size; k += 16) {
     __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + k));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 2 * k), _mm256_shuffle_epi8(v, order));
@@ -94,7 +94,8 @@ void prepare(const IntegerRows& rows, int begin, int end) {
       }
       rows.scale[at] = scale;
       rows.sum[at] = scale * static_cast<float>(sum);
-      store_group(q, rows.group_size, rows.q + r * 2 * plane + static_cast<size_t>(g) * rows.group_size * value_bytes, plane);
+      store_group(q, rows.group_size, rows.q + r * 2 * plane + static_cast<size_t>(g) * rows.group_size * value_bytes,
+                  plane);
     }
     rows.finite[r] = finite;
   }
@@ -128,20 +129,26 @@ void plain_row(const LinearLayout& l, const uint8_t* data, const float* x, int b
   }
 }
 
-// Sums of one group; `fast` is the common form, 4 bits in groups of 64, straight from memory.
-template <bool fast, int R>
+// How a group's values are read: nibbles of 64 k in one go (the common weight), nibbles in parts of 32 k, or any
+// width expanded to bytes first.
+enum class Form { nibbles64, nibbles, bytes };
+
+template <Form form, int R>
 MTPLX_INLINE void sums_of_group(const LinearLayout& l, const uint8_t* values, GroupRows x, i32x16 (&s)[R]) {
-  if constexpr (fast) {
+  if constexpr (form == Form::nibbles64) {
     group_sums<R, 16, true>(values, x, s);
   } else {
     constexpr int part = 32;
-    alignas(64) uint8_t bytes[max_expanded];
-    values = expand_group(values, l.bits, l.group_size, bytes);
-    group_sums<R, part / 4, false>(values, x, s);
+    constexpr bool nibbles = form == Form::nibbles;
+    alignas(64) uint8_t bytes[nibbles ? 1 : max_expanded];
+    if constexpr (!nibbles) {
+      values = expand_group(values, l.bits, l.group_size, bytes);
+    }
+    group_sums<R, part / 4, nibbles>(values, x, s);
     for (int k = part; k < l.group_size; k += part) {
       i32x16 more[R];
       x.q += part * value_bytes;
-      group_sums<R, part / 4, false>(values + k * linear_block, x, more);
+      group_sums<R, part / 4, nibbles>(values + k * linear_block / (nibbles ? 2 : 1), x, more);
       for (int r = 0; r < R; ++r) {
         s[r] = add(s[r], more[r]);
       }
@@ -149,9 +156,9 @@ MTPLX_INLINE void sums_of_group(const LinearLayout& l, const uint8_t* values, Gr
   }
 }
 
-template <bool fast>
+template <Form form>
 MTPLX_INLINE void prefetch(const uint8_t* group, size_t bytes) {
-  if constexpr (fast) {
+  if constexpr (form == Form::nibbles64) {
 #pragma GCC unroll 9
     for (size_t i = 0; i < 9 * unit_bytes; i += unit_bytes) {
       __builtin_prefetch(group + i);
@@ -163,9 +170,15 @@ MTPLX_INLINE void prefetch(const uint8_t* group, size_t bytes) {
   }
 }
 
-template <bool fast, int R>
-void some_blocks(const LinearLayout& l, const uint8_t* data, const IntegerRows& x, int row, const float* residual,
-                 float* y, int begin, int end) {
+template <Form form, int R>
+void some_blocks(const LinearLayout& l,
+                 const uint8_t* data,
+                 const IntegerRows& x,
+                 int row,
+                 const float* residual,
+                 float* y,
+                 int begin,
+                 int end) {
   size_t N = static_cast<size_t>(l.out_features);
   int groups = l.groups();
   size_t plane = static_cast<size_t>(x.in_features);
@@ -181,9 +194,9 @@ void some_blocks(const LinearLayout& l, const uint8_t* data, const IntegerRows& 
       acc[r] = zero();
     }
     for (int g = 0; g < groups; ++g) {
-      prefetch<fast>(group + prefetch_ahead, group_bytes);
+      prefetch<form>(group + prefetch_ahead, group_bytes);
       i32x16 s[R];
-      sums_of_group<fast, R>(l, group + 32 * eb, at, s);
+      sums_of_group<form, R>(l, group + 32 * eb, at, s);
       f32x16 w = load_elements(group, l.element);
       f32x16 bias = load_elements(group + 16 * eb, l.element);
       for (int r = 0; r < R; ++r) {
@@ -200,21 +213,33 @@ void some_blocks(const LinearLayout& l, const uint8_t* data, const IntegerRows& 
   }
 }
 
-template <bool fast, int R>
-void at_most(int rows, const LinearLayout& l, const uint8_t* data, const IntegerRows& x, int row,
-             const float* residual, float* y, int begin, int end) {
+template <Form form, int R>
+void at_most(int rows,
+             const LinearLayout& l,
+             const uint8_t* data,
+             const IntegerRows& x,
+             int row,
+             const float* residual,
+             float* y,
+             int begin,
+             int end) {
   if constexpr (R > 1) {
     if (rows < R) {
-      return at_most<fast, R - 1>(rows, l, data, x, row, residual, y, begin, end);
+      return at_most<form, R - 1>(rows, l, data, x, row, residual, y, begin, end);
     }
   }
-  some_blocks<fast, R>(l, data, x, row, residual, y, begin, end);
+  some_blocks<form, R>(l, data, x, row, residual, y, begin, end);
 }
 
 // Rows in tiles of nearly the same height; weights of a chunk of blocks stay close while all tiles pass.
-template <bool fast>
-void all_rows(const LinearLayout& l, const uint8_t* data, const IntegerRows& x, const float* residual, float* y,
-              int begin, int end) {
+template <Form form>
+void all_rows(const LinearLayout& l,
+              const uint8_t* data,
+              const IntegerRows& x,
+              const float* residual,
+              float* y,
+              int begin,
+              int end) {
   int kept = std::max(max_rows, static_cast<int>(rows_kept / (2 * static_cast<size_t>(l.in_features))));
   int chunk = std::max(1, static_cast<int>(weights_kept / l.block_bytes()));
   for (int first = 0; first < x.rows; first += kept) {
@@ -228,22 +253,29 @@ void all_rows(const LinearLayout& l, const uint8_t* data, const IntegerRows& x, 
         int count = rows * (t + 1) / tiles - from;
 #if MTPLX_HAS_TILES
         if (count >= tile_min_rows) {
-          tile_blocks<fast>(l, data, x, first + from, count, b, stop, residual, y);
+          tile_blocks<form == Form::nibbles64>(l, data, x, first + from, count, b, stop, residual, y);
           continue;
         }
 #endif
-        at_most<fast, max_rows>(count, l, data, x, first + from, residual, y, b, stop);
+        at_most<form, max_rows>(count, l, data, x, first + from, residual, y, b, stop);
       }
     }
   }
 }
 
-void blocks(const LinearLayout& l, const uint8_t* data, const IntegerRows& x, const float* residual, float* y,
-            int begin, int end) {
+void blocks(const LinearLayout& l,
+            const uint8_t* data,
+            const IntegerRows& x,
+            const float* residual,
+            float* y,
+            int begin,
+            int end) {
   if (l.bits == 4 && l.group_size == 64) {
-    all_rows<true>(l, data, x, residual, y, begin, end);
+    all_rows<Form::nibbles64>(l, data, x, residual, y, begin, end);
+  } else if (l.bits == 4) {
+    all_rows<Form::nibbles>(l, data, x, residual, y, begin, end);
   } else {
-    all_rows<false>(l, data, x, residual, y, begin, end);
+    all_rows<Form::bytes>(l, data, x, residual, y, begin, end);
   }
   for (int r = 0; r < x.rows; ++r) {
     if (!x.finite[r]) {

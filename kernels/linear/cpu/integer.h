@@ -17,9 +17,9 @@ struct IntegerRows {
   int rows;
   int in_features;
   int group_size;
-  uint8_t* q;      // [M][2 K] bytes: either planes hi [K], lo [K] of int8, or int16 [K], each eight k as 0 2 4 6 1 3 5 7
-  float* scale;    // [M, groups]
-  float* sum;      // [M, groups]: scale * sum of q
+  uint8_t* q;   // [M][2 K] bytes: either planes hi [K], lo [K] of int8, or int16 [K], each eight k as 0 2 4 6 1 3 5 7
+  float* scale; // [M, groups]
+  float* sum;   // [M, groups]: scale * sum of q
   uint8_t* finite; // [M]: 0 where x has a NaN or an infinity
 };
 

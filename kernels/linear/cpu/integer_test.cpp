@@ -9,8 +9,8 @@
 #include "kernels/common/isa.h"
 #include "kernels/common/thread_pool.h"
 #include "kernels/linear/linear.h"
-#include "kernels/swiglu/swiglu.h"
 #include "kernels/rms_norm/rms_norm.h"
+#include "kernels/swiglu/swiglu.h"
 
 // The integer form against its definition, written apart from the kernels, and against float64.
 namespace mtplx::kernels {

@@ -46,8 +46,15 @@ MTPLX_INLINE void configure_tiles(int planes, int units) {
 // Rows [row, row + rows), rows <= 8. Weights are expanded two groups ahead of the product and sums finished two
 // groups behind it, so that no load waits for a store just made.
 template <bool fast>
-void tile_blocks(const LinearLayout& l, const uint8_t* data, const IntegerRows& x, int row, int rows, int begin,
-                 int end, const float* residual, float* y) {
+void tile_blocks(const LinearLayout& l,
+                 const uint8_t* data,
+                 const IntegerRows& x,
+                 int row,
+                 int rows,
+                 int begin,
+                 int end,
+                 const float* residual,
+                 float* y) {
   constexpr int ahead = 2;
   constexpr int behind = 2;
   constexpr int slots = 8;
@@ -128,7 +135,8 @@ void tile_blocks(const LinearLayout& l, const uint8_t* data, const IntegerRows& 
 #pragma GCC unroll 8
     for (int r = 0; r < 8; ++r) {
       if (r < rows) {
-        __m512i s = _mm512_add_epi32(_mm512_slli_epi32(_mm512_load_si512(c[2 * r]), 8), _mm512_load_si512(c[2 * r + 1]));
+        __m512i s =
+            _mm512_add_epi32(_mm512_slli_epi32(_mm512_load_si512(c[2 * r]), 8), _mm512_load_si512(c[2 * r + 1]));
         __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(s), _mm512_set1_ps(x.scale[at + static_cast<size_t>(r) * groups]));
         acc[r] = _mm512_fmadd_ps(t, scale, acc[r]);
         acc[r] = _mm512_fmadd_ps(bias, _mm512_set1_ps(x.sum[at + static_cast<size_t>(r) * groups]), acc[r]);
