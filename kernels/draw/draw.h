@@ -11,7 +11,7 @@ namespace mtplx::kernels {
 // last member is < top_p, then at most top_k of them, renormalised in float64.
 struct Filter {
   double temperature; // 0: the argmax, ties to the lower id
-  double top_p;       // (0, 1]
+  double top_p;       // (0, 1]; 1 cuts nothing, whatever the mass rounds to
   int top_k;          // 0: no cut
 };
 

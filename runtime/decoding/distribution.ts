@@ -17,7 +17,7 @@ export interface Candidates {
 }
 
 /**
- * softmax(logits / temperature), then top-p (members while the mass before them is < topP), then the first topK, then
+ * softmax(logits / temperature), then top-p (members while the mass before them is < topP; 1 cuts nothing), then the first topK, then
  * renormalised: in this order, the one of mlx-lm. Temperature 0 is the argmax. Exact when the candidates reach as far
  * as topK, or over the whole vocabulary without one. The twin of kernels/draw.
  */
@@ -29,7 +29,7 @@ export function distribution(candidates: Candidates, filter: Filter): Distributi
   const limit = filter.topK > 0 ? Math.min(filter.topK, ids.length) : ids.length;
   const kept: number[] = [];
   let mass = 0;
-  for (let i = 0; i < limit && (i === 0 || mass < filter.topP); i++) {
+  for (let i = 0; i < limit && (i === 0 || filter.topP === 1 || mass < filter.topP); i++) {
     const p = exp(logits[i]! / filter.temperature - logSum);
     if (i > 0 && p === 0) {
       break;

@@ -31,7 +31,7 @@ Support support_of(const float* x, int vocab, const Filter& filter) {
   double log_sum = MTPLX_SELECT_ISA(log_sum_exp)(x, vocab, filter.temperature, x[best[0]]);
   Support kept;
   double mass = 0.0;
-  for (size_t i = 0; i < best.size() && (i == 0 || mass < filter.top_p); ++i) {
+  for (size_t i = 0; i < best.size() && (i == 0 || filter.top_p == 1.0 || mass < filter.top_p); ++i) {
     double p = fixed64::exp(static_cast<double>(x[best[i]]) / filter.temperature - log_sum);
     if (i > 0 && p == 0.0) {
       break;

@@ -45,7 +45,7 @@ export function naiveDistribution(logits: Float32Array, filter: Filter): [id: nu
   const total = weights.reduce((a, b) => a + b, 0);
   const p = weights.map((w) => w / total);
   const before = p.map((_, i) => p.slice(0, i).reduce((a, b) => a + b, 0));
-  const nucleus = ids.filter((_, i) => i === 0 || before[i]! < filter.topP);
+  const nucleus = ids.filter((_, i) => i === 0 || filter.topP === 1 || before[i]! < filter.topP);
   const kept = filter.topK === 0 ? nucleus : nucleus.slice(0, filter.topK);
   const mass = kept.reduce((sum, _, i) => sum + p[i]!, 0);
   return kept.map((id, i) => [id, p[i]! / mass]);
