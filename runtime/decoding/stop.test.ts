@@ -40,7 +40,7 @@ test('nothing is held back that cannot begin a stop, and nothing is shown that c
         seen += piece;
         shown += stream.push(piece);
         if (stream.found !== null) return;
-        const open = [...seen].map((_, i, units) => units.slice(i).join('')).filter((rest) => begins(rest, all));
+        const open = Array.from(seen, (_, i) => Array.from(seen).slice(i).join('')).filter((rest) => begins(rest, all));
         assert.is(shown + (open[0] ?? ''), seen);
       }
     }),

@@ -36,7 +36,7 @@ function unfinished(bytes: Buffer): number {
     const tail = bytes.subarray(Math.max(0, bytes.length - n));
     const whole = continuations.some((more) => {
       const text = Buffer.concat([tail, more]).toString('utf8');
-      return [...text].length === 1 && text !== '\ufffd';
+      return Array.from(text).length === 1 && text !== '\ufffd';
     });
     if (tail.length === n && whole) return n;
   }
@@ -67,7 +67,7 @@ test('valid text byte by byte: pieces are whole characters, none is a replacemen
       const pieces = [...Buffer.from(text, 'utf8')].map((byte) => detokenizer.push(byte));
       assert.equal(
         pieces.filter((piece) => piece !== ''),
-        [...text],
+        Array.from(text),
       );
       assert.is(detokenizer.flush(), '');
     }),

@@ -11,7 +11,7 @@ const test = suite('leviathan, over all values of its random numbers');
 test('the emitted texts have the joint distribution of the model, for any p, q, filters and depth', async () => {
   await fc.assert(
     fc.asyncProperty(scenario, async (any) => assert.is(await leviathanProblem(any), null)),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 });
 

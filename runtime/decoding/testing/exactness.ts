@@ -126,7 +126,8 @@ class Breakpoints {
         return [of(draft, p) / of(draft, q), ...(this.#shared ? shares(rest) : [])];
       case purposes.residual:
         return [...shares(rest), ...shares(p.map(([, x]) => x))];
-      default:
+      case purposes.target:
+      case purposes.gumbel:
         return shares(p.map(([, x]) => x));
     }
   }

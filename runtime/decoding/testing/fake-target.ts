@@ -46,9 +46,10 @@ export class FakeTarget implements DecodingTarget {
   async cycle(entry: Entry): Promise<CycleResult> {
     this.#usable();
     this.#check(entry);
+    const n = this.calls.push(entry) - 1;
     this.#busy = true;
     try {
-      await this.#faults.before?.(this.calls.push(entry) - 1);
+      await this.#faults.before?.(n);
     } catch (error) {
       this.#lost = true;
       throw error;
