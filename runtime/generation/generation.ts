@@ -68,17 +68,21 @@ export class Generation implements AsyncIterable<GenerationPart> {
     this.#promptTokens = prompt.length;
     const text = new Detokenizer(this.#tokenizer, { skipSpecial: true });
     const stops = new StopStrings(this.#stops);
+    let piece = '';
+    // A stop string cuts inside an accepted run, as an end token does.
+    const stopAfter = (id: number): boolean => {
+      piece += stops.push(text.push(id));
+      return stops.found !== null;
+    };
     const sequence = await this.#engine.createSequence({ mtp: decoding.depth > 0 });
     try {
-      for await (const { tokens, cycle, finish } of decode(sequence, prompt, 0, decoding)) {
+      for await (const { tokens, cycle, finish } of decode(sequence, prompt, 0, { ...decoding, stopAfter })) {
         this.#times.last = performance.now();
         if (cycle === null) this.#times.first = this.#times.last;
         this.tally.add(tokens.length, cycle);
-        let piece = stops.push(tokens.map((id) => text.push(id)).join(''));
-        const end = stops.found === null ? finish : 'stop';
-        if (end !== null) piece += stops.push(text.flush()) + stops.flush();
-        yield { text: piece, tokens, cycle, finish: end };
-        if (end !== null) return;
+        if (finish !== null) piece += stops.push(text.flush()) + stops.flush();
+        yield { text: piece, tokens, cycle, finish };
+        piece = '';
       }
     } finally {
       await sequence.dispose();
