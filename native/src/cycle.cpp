@@ -4,6 +4,7 @@
 #include <set>
 
 #include "native/src/errors.h"
+#include "native/src/faults.h"
 #include "native/src/forward.h"
 
 namespace mtplx::native {
@@ -117,6 +118,9 @@ kernels::DrawSpec draw_spec(const DrawRequest& request, int index, int position)
 }
 
 kernels::AttentionSegment mtp_segment(const Sequence& q, int begin, int count) {
+  if (fault("mtp-cold")) {
+    return {begin, count, q.mtp.rows, {}, {}, 0, {}};
+  }
   return {begin, count, q.mtp.rows, q.mtp.k_blocks, q.mtp.v_blocks, q.mtp.rows, {}};
 }
 
