@@ -27,7 +27,10 @@ export const restore: Gate = {
       const cold = await prefilled(input, snapshotAt + advance);
       const restored = await oneByOne(snapshot, own);
       await compareNext(input, 'restored', cold, restored.sequence, comparison);
-      const detour = await prefilled({ ...input, tokens: Int32Array.of(...input.tokens.subarray(0, snapshotAt), ...other) }, snapshotAt + advance);
+      const detour = await prefilled(
+        { ...input, tokens: Int32Array.of(...input.tokens.subarray(0, snapshotAt), ...other) },
+        snapshotAt + advance,
+      );
       const [left, right] = await inTurn(snapshot, own, other);
       await compareNext(input, 'left fork', cold, left, comparison);
       await compareNext(input, 'right fork', detour, right, comparison);
@@ -43,7 +46,11 @@ async function compareContents(input: GateInput, snapshot: EngineSequence, compa
   const rowsOf = (name: string) => state.tensors.find((tensor) => tensor.name === name)?.shape[1] ?? -1;
   for (const [i, kind] of layers.entries()) {
     if (kind === 'full') {
-      comparison.addIds(`KV rows of layer ${i}`, [snapshotAt, snapshotAt], [rowsOf(`layers.${i}.k`), rowsOf(`layers.${i}.v`)]);
+      comparison.addIds(
+        `KV rows of layer ${i}`,
+        [snapshotAt, snapshotAt],
+        [rowsOf(`layers.${i}.k`), rowsOf(`layers.${i}.v`)],
+      );
     }
   }
   if (mtp) {

@@ -10,7 +10,7 @@ import { skip } from '../../../scripts/testing/skip.ts';
 import { sources } from '../../../scripts/testing/sources.ts';
 import type { GateReport } from '../gate.ts';
 import { bitGates } from '../gates.ts';
-import { faults } from './faults.ts';
+import { faults, goldenFaults } from './faults.ts';
 
 const test = suite('faults of the engine');
 const addonName = 'mtplx-faulty';
@@ -18,26 +18,34 @@ const addonName = 'mtplx-faulty';
 const built = existsSync(addonPath(addonName)) || process.env['CI'] !== undefined;
 const onFaulty = built ? test : skip(test, `run npm run build:faulty`);
 
-async function runGates(fault: string, names: string[]): Promise<GateReport[]> {
+async function run(script: string, fault: string, args: string[] = []): Promise<unknown> {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [join(packageRoot, 'harness/exactness/mutations/run-gates.ts'), ...names],
+    [join(packageRoot, 'harness/exactness/mutations', script), ...args],
     { env: { ...process.env, MTPLX_ADDON_NAME: addonName, MTPLX_FAULT: fault } },
   );
-  return JSON.parse(stdout) as GateReport[];
+  return JSON.parse(stdout);
 }
+const runGates = async (fault: string, names: string[]) => (await run('run-gates.ts', fault, names)) as GateReport[];
+const worstGolden = async (fault: string) => (await run('run-goldens.ts', fault)) as number;
 
 test('the table names every fault of the sources, and every gate', () => {
-  const text = sources(['native/src', 'kernels'], /\.(cpp|h)$/).map((file) => readFileSync(join(packageRoot, file), 'utf8'));
+  const text = sources(['native/src', 'kernels'], /\.(cpp|h)$/).map((file) =>
+    readFileSync(join(packageRoot, file), 'utf8'),
+  );
   const inSources = new Set(text.flatMap((t) => [...t.matchAll(/\bfault\("([^"]+)"\)/g)].map(([, name]) => name!)));
-  assert.equal([...inSources].toSorted(), faults.map(({ fault }) => fault).toSorted());
-  assert.equal([...new Set(faults.map(({ gate }) => gate))], bitGates.map(({ name }) => name));
+  assert.equal([...inSources].toSorted(), [...faults, ...goldenFaults].map(({ fault }) => fault).toSorted());
+  assert.equal(
+    [...new Set(faults.map(({ gate }) => gate))],
+    bitGates.map(({ name }) => name),
+  );
 });
 
 onFaulty('with no fault set, every gate passes', async () => {
   for (const report of await runGates('', [])) {
     assert.is(report.firstFailure, null, report.gate);
   }
+  assert.ok((await worstGolden('')) <= 1e-4);
 });
 
 for (const { fault, gate, bug } of faults) {
@@ -46,6 +54,12 @@ for (const { fault, gate, bug } of faults) {
     assert.is(report?.gate, gate);
     assert.is(report?.passed, false);
     assert.ok((report?.differing ?? 0) > 0);
+  });
+}
+
+for (const { fault, bug } of goldenFaults) {
+  onFaulty(`the goldens catch ${fault}: ${bug}`, async () => {
+    assert.ok((await worstGolden(fault)) > 1e-2);
   });
 }
 

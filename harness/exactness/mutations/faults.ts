@@ -13,3 +13,9 @@ export const faults: { fault: string; gate: string; bug: string }[] = [
   { fault: 'thread-sum', gate: 'threads', bug: 'another order of sums with more threads' },
   { fault: 'isa-sum', gate: 'instruction-sets', bug: 'another order of sums with vector instructions' },
 ];
+
+/** Bugs that every row has alike, so that no two rows differ in bits; the goldens must catch them. */
+export const goldenFaults: { fault: string; bug: string }[] = [
+  { fault: 'mtp-cold', bug: 'an MTP cache that the prompt never went through' },
+  { fault: 'mtp-norm', bug: 'hidden rows that reach the head without its norm' },
+];
