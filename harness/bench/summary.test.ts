@@ -187,6 +187,15 @@ test('counts add up for any cycles, and every figure fits its schema', () => {
           .flatMap(({ steps }) => steps.flatMap((step) => step.tokens));
         assert.is(arm.emitted, tokens.length);
         assert.is(arm.first, runs.length);
+        // Drafts that an end cut off were accepted and never emitted.
+        const steps = generations
+          .filter(({ job }) => job.arm.name === arm.name)
+          .flatMap((generation) => generation.steps);
+        const emittedDrafts = steps.map(({ tokens, cycle }) => Math.min(cycle?.accepted ?? 0, tokens.length));
+        assert.is(
+          arm.accepted,
+          emittedDrafts.reduce((a, b) => a + b),
+        );
         near(arm.acceptance_per_step.reduce((a, b) => a + b, 0) * arm.cycles, arm.accepted);
       }
     }),
