@@ -1,5 +1,5 @@
 import { type AcceptanceName, Tally } from '../../runtime/index.ts';
-import { mean, median, ratio, sum } from '../statistics.ts';
+import { mean, median, ratio, sum } from '../averages.ts';
 import type { Arm } from './arms.ts';
 import { firstDifference } from './coupling.ts';
 import type { ArmResult, BenchDocument, Comparison } from './document.ts';

@@ -1,6 +1,6 @@
 import { decode, type DecodingTarget } from '../../runtime/decoding/cycle.ts';
 import type { Model } from '../../runtime/index.ts';
-import { median } from '../statistics.ts';
+import { median } from '../averages.ts';
 
 const sampler = { temperature: 0.6, topP: 0.95, topK: 20 };
 

@@ -1,4 +1,4 @@
-import { ratio, sum } from '../statistics.ts';
+import { ratio, sum } from '../averages.ts';
 import type { CycleBreakdown } from './breakdown.ts';
 
 /** Parts of a cycle, in microseconds or as shares of the whole; they add up to it. */

@@ -1,8 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { mean, median, ratio, sum } from './statistics.ts';
+import { mean, median, ratio, sum } from './averages.ts';
 
-const test = suite('statistics');
+const test = suite('averages');
 
 test('sum and mean', () => {
   assert.is(sum([1, 2, 3.5]), 6.5);
