@@ -21,8 +21,15 @@ const std::shared_ptr<Model>& model() {
 const DrawRequest greedy = {{0.0, 1.0, 0}, kernels::Noise::Kind::none, {}, 0, 0};
 
 CycleEntry entry(Sequence& q, int keep, std::vector<int32_t> tokens, int depth = 0) {
-  return {&q, keep, std::move(tokens), depth, depth > 0 ? std::optional(greedy) : std::nullopt, LogitsRows::all,
-          {1.0, 5},  std::nullopt, {}};
+  return {&q,
+          keep,
+          std::move(tokens),
+          depth,
+          depth > 0 ? std::optional(greedy) : std::nullopt,
+          LogitsRows::all,
+          {1.0, 5},
+          std::nullopt,
+          {}};
 }
 
 CycleResult cycle(const std::vector<CycleEntry>& batch) {
@@ -71,7 +78,8 @@ Failure failure_of(const std::function<void()>& call) {
 
 } // namespace
 
-TEST_CASE("sequence: verify rows change nothing until a commit keeps them; every keep is the state that never saw more") {
+TEST_CASE(
+    "sequence: verify rows change nothing until a commit keeps them; every keep is the state that never saw more") {
   std::vector<int32_t> prompt = text(61);
   for (bool mtp : {true, false}) {
     Sequence q = after(prompt, mtp);
@@ -182,8 +190,9 @@ TEST_CASE("sequence: a cycle that fails half-way loses its sequences, and only t
   CHECK_THROWS(cycle({bad}));
   CHECK(q.lost);
   CHECK_FALSE(other.lost);
-  for (const Failure& f : {failure_of([&] { cycle({entry(q, 0, {1})}); }), failure_of([&] { commit_now(q, 0, cpu_stream()); }),
-                           failure_of([&] { inspect(q, cpu_stream()); })}) {
+  for (const Failure& f :
+       {failure_of([&] { cycle({entry(q, 0, {1})}); }), failure_of([&] { commit_now(q, 0, cpu_stream()); }),
+        failure_of([&] { inspect(q, cpu_stream()); })}) {
     CHECK(f.code == "MTPLX_E_SEQUENCE_LOST");
   }
   cycle({entry(other, 0, {1})});

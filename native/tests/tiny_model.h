@@ -32,7 +32,9 @@ inline Tensors tiny_tensors(uint32_t seed = 1) {
   Numbers n(seed);
   Tensors t;
   constexpr int hidden = 32;
-  auto linear = [&](const std::string& name, int out, int in) { t.emplace(name + ".weight", n.array({out, in}, 0.2f)); };
+  auto linear = [&](const std::string& name, int out, int in) {
+    t.emplace(name + ".weight", n.array({out, in}, 0.2f));
+  };
   // Effective weights: positive, around 1.
   auto norm = [&](const std::string& name, int size) { t.emplace(name + ".weight", n.array({size}, 0.1f, 1.0f)); };
   auto mlp_and_norms = [&](const std::string& path) {

@@ -7,8 +7,8 @@
 
 using namespace mtplx;
 using namespace mtplx::native;
-using testing::Folder;
 using testing::floats;
+using testing::Folder;
 using testing::Tensors;
 
 namespace {
@@ -100,8 +100,8 @@ TEST_CASE("weights: a missing tensor is named with its file") {
   plan_of(request, "layers.1.self_attn.k_proj.weight").sources[0].key = "nowhere";
   Failure f = load_failure(request);
   CHECK(f.code == "MTPLX_E_TENSOR_MISSING");
-  CHECK(f.message == "Missing tensor 'nowhere' in " + request.files[0] +
-                         " (needed as layers.1.self_attn.k_proj.weight).");
+  CHECK(f.message ==
+        "Missing tensor 'nowhere' in " + request.files[0] + " (needed as layers.1.self_attn.k_proj.weight).");
 
   tensors.erase("mtp.fc.weight");
   f = load_failure(testing::write_model(folder, tensors));
