@@ -71,7 +71,7 @@ test('the purpose, the position, the token, the choice and both halves of the se
 });
 
 test('uniform numbers fill (0, 1) evenly (chi square)', () => {
-  const cells = new Array<number>(16).fill(0);
+  const cells = Array.from({ length: 16 }, () => 0);
   const draws = 20000;
   for (let i = 0; i < draws; i++) {
     cells[Math.floor(uniform({ seed: 42n, choice: 0 }, i, purposes.target) * 16)]! += 1;
