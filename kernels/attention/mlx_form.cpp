@@ -41,7 +41,8 @@ AttentionOutput attention_mlx(const mx::array& q,
   if (spec.gated) {
     y = mx::multiply(y, mx::sigmoid(gate, s), s);
   }
-  return {mx::reshape(y, {rows, spec.query_heads * D}, s), mx::transpose(mx::squeeze(new_k, 0, s), {1, 0, 2}, s), new_v};
+  return {mx::reshape(y, {rows, spec.query_heads * D}, s), mx::transpose(mx::squeeze(new_k, 0, s), {1, 0, 2}, s),
+          new_v};
 }
 
 } // namespace mtplx::kernels

@@ -82,9 +82,9 @@ TEST_CASE("candidates: ids, logits and log-sum-exp agree with the reference, wit
       REQUIRE(found.ids[i] == expected.best[i].first);
       REQUIRE(found.logits[i] == expected.best[i].second);
     }
-    worst = std::max({worst, std::abs(found.log_sum - expected.log_sum) / (1.0 + std::abs(expected.log_sum)),
-                      std::abs(found.log_sum_tempered - expected.log_sum_tempered) /
-                          (1.0 + std::abs(expected.log_sum_tempered))});
+    worst = std::max(
+        {worst, std::abs(found.log_sum - expected.log_sum) / (1.0 + std::abs(expected.log_sum)),
+         std::abs(found.log_sum_tempered - expected.log_sum_tempered) / (1.0 + std::abs(expected.log_sum_tempered))});
   }
   CHECK(worst < 1e-14);
 }
@@ -180,14 +180,14 @@ TEST_CASE("candidates: wrong inputs") {
   CHECK(message({1.0, 1}, {{}, {1u, 1u}}) == "[candidates] a mask has ceil(V / 32) words.");
   CHECK(message({1.0, 1}, {{}, {0u}}) == "[candidates] the largest logit of a row is not finite.");
   CHECK(message({1.0, 1}, {{{0, 1.0f, inf}}, {}}) == "[candidates] the largest logit of a row is not finite.");
-  CHECK(error_of([&] { candidates(logits, {}, {}, cpu_stream()); }) ==
-        "[candidates] one spec for each row is needed.");
-  CHECK(error_of([&] { candidates(logits, {{1.0, 1}}, {{}, {}}, cpu_stream()); }) ==
-        "[candidates] one RowEdits for each row is needed.");
-  CHECK(error_of([&] { candidates(mx::array({1.0f}), {{1.0, 1}}, {}, cpu_stream()); }) ==
-        "[candidates] logits must be f32 [R, V].");
-  CHECK(error_of([&] { edited(mx::array({1.0f}), {{}}, cpu_stream()); }) ==
-        "[candidates] logits must be f32 [R, V].");
+  CHECK(error_of([&] { candidates(logits, {}, {}, cpu_stream()); }) == "[candidates] one spec for each row is needed.");
+  CHECK(error_of([&] {
+          candidates(logits, {{1.0, 1}}, {{}, {}}, cpu_stream());
+        }) == "[candidates] one RowEdits for each row is needed.");
+  CHECK(error_of([&] {
+          candidates(mx::array({1.0f}), {{1.0, 1}}, {}, cpu_stream());
+        }) == "[candidates] logits must be f32 [R, V].");
+  CHECK(error_of([&] { edited(mx::array({1.0f}), {{}}, cpu_stream()); }) == "[candidates] logits must be f32 [R, V].");
   // A failed row leaves nothing behind.
   CHECK(message({1.0, 1}, {}).empty());
 }

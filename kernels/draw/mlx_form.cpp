@@ -6,7 +6,8 @@ DrawMlx draw_mlx(const mx::array& logits, const Filter& filter, const mx::array&
   int vocab = logits.shape(1);
   mx::array order = mx::argsort(mx::negative(logits, s), 1, s);
   mx::array sorted = mx::take_along_axis(logits, order, 1, s);
-  mx::array p = mx::softmax(mx::multiply(sorted, mx::array(static_cast<float>(1.0 / filter.temperature)), s), 1, false, s);
+  mx::array p =
+      mx::softmax(mx::multiply(sorted, mx::array(static_cast<float>(1.0 / filter.temperature)), s), 1, false, s);
   mx::array before = mx::subtract(mx::cumsum(p, 1, false, true, s), p, s);
   mx::array kept = mx::less(before, mx::array(static_cast<float>(filter.top_p)), s);
   if (filter.top_k > 0) {

@@ -171,7 +171,7 @@ TEST_CASE("draw: Gumbel noise gives the distribution (chi square) and is keyed b
     }
     return sum;
   };
-  CHECK(chi2(1.0) < 18.5);  // 4 degrees of freedom, p = 0.001
+  CHECK(chi2(1.0) < 18.5); // 4 degrees of freedom, p = 0.001
   CHECK(chi2(0.9) > 40.0); // the test sees a wrong temperature
 }
 
@@ -212,7 +212,9 @@ TEST_CASE("draw: a row's result does not depend on its neighbours, threads or in
   std::vector<DrawSpec> specs;
   for (int r = 0; r < rows; ++r) {
     specs.push_back({{r == 4 ? 0.0 : 0.7, 0.95, r % 3 == 0 ? 0 : 20},
-                     r == 4 ? none : r % 2 ? at(0.1 * r) : gumbel(3, static_cast<uint32_t>(r))});
+                     r == 4  ? none
+                     : r % 2 ? at(0.1 * r)
+                             : gumbel(3, static_cast<uint32_t>(r))});
   }
   std::vector<Drawn> first;
   testing::on_all_machines([&](Isa isa, int threads) {
@@ -238,8 +240,7 @@ TEST_CASE("draw: a row's result does not depend on its neighbours, threads or in
 
 TEST_CASE("draw: wrong inputs") {
   std::vector<float> row = {1.0f, 2.0f};
-  const char* filter = 
-      "[draw] A filter needs temperature 0 or in [1e-30, 1e30], top-p in (0, 1] and top-k >= 0.";
+  const char* filter = "[draw] A filter needs temperature 0 or in [1e-30, 1e30], top-p in (0, 1] and top-k >= 0.";
   CHECK(error_of([&] { draw_one(row, {-0.1, 1.0, 0}, at(0.5)); }) == filter);
   CHECK(error_of([&] { draw_one(row, {NAN, 1.0, 0}, at(0.5)); }) == filter);
   CHECK(error_of([&] { draw_one(row, {1e-40, 1.0, 0}, at(0.5)); }) == filter);
@@ -248,16 +249,19 @@ TEST_CASE("draw: wrong inputs") {
   CHECK(error_of([&] { draw_one(row, {1.0, 1.1, 0}, at(0.5)); }) == filter);
   CHECK(error_of([&] { draw_one(row, {1.0, NAN, 0}, at(0.5)); }) == filter);
   CHECK(error_of([&] { draw_one(row, {1.0, 1.0, -1}, at(0.5)); }) == filter);
-  CHECK(error_of([&] { draw_one(row, {1.0, 1.0, 0}, none); }) ==
-        "[draw] A draw at a temperature above 0 needs noise.");
+  CHECK(error_of([&] { draw_one(row, {1.0, 1.0, 0}, none); }) == "[draw] A draw at a temperature above 0 needs noise.");
   CHECK(error_of([&] { draw_one(row, {1.0, 1.0, 0}, at(0.0)); }) == "[draw] A uniform number must lie in (0, 1).");
   CHECK(error_of([&] { draw_one(row, {1.0, 1.0, 0}, at(1.0)); }) == "[draw] A uniform number must lie in (0, 1).");
   const char* shape = "[draw] logits must be f32 [R, V] with one spec a row.";
   CHECK(error_of([&] { draw(logits_of(row), {}, cpu_stream()); }) == shape);
   CHECK(error_of([&] { draw(mx::array({1.0f, 2.0f}), {{{0.0, 1.0, 0}, none}}, cpu_stream()); }) == shape);
   CHECK(error_of([&] { draw(mx::array({1.0f, 2.0f}), {}, cpu_stream()); }) == shape);
-  CHECK(error_of([&] { draw_one({NAN, -inf}, {1.0, 1.0, 0}, at(0.5)); }) == "[draw] The largest logit of a row is not finite.");
-  CHECK(error_of([&] { draw_one({inf, 0.0f}, {1.0, 1.0, 0}, at(0.5)); }) == "[draw] The largest logit of a row is not finite.");
+  CHECK(error_of([&] {
+          draw_one({NAN, -inf}, {1.0, 1.0, 0}, at(0.5));
+        }) == "[draw] The largest logit of a row is not finite.");
+  CHECK(error_of([&] {
+          draw_one({inf, 0.0f}, {1.0, 1.0, 0}, at(0.5));
+        }) == "[draw] The largest logit of a row is not finite.");
   // The failure stays with its call.
   CHECK(draw_one(row, {0.0, 1.0, 0}, none).token == 1);
 }

@@ -60,8 +60,7 @@ GatedDeltaMlx gated_delta_mlx(const mx::array& qkv,
     mx::array km = row(k, m, {Hv, spec.key_dim, 1});
     S = mx::multiply(S, row(g, m, {Hv, 1, 1}), s);
     mx::array dot = mx::sum(mx::multiply(S, km, s), 1, true, s);
-    mx::array u = mx::multiply(row(beta, m, {Hv, 1, 1}),
-                               mx::subtract(row(v, m, {Hv, 1, spec.value_dim}), dot, s), s);
+    mx::array u = mx::multiply(row(beta, m, {Hv, 1, 1}), mx::subtract(row(v, m, {Hv, 1, spec.value_dim}), dot, s), s);
     S = mx::add(S, mx::multiply(km, u, s), s);
     outputs.push_back(mx::sum(mx::multiply(S, row(q, m, {Hv, spec.key_dim, 1}), s), 1, false, s));
   }

@@ -53,8 +53,8 @@ std::vector<double> gated_delta_reference(const GatedDeltaInput& in,
       const double* k = q + keys;
       const double* v = &c[2 * keys + h * Dv];
       double beta = sigmoid(in.b[m * spec.value_heads + h]);
-      double g = std::exp(-std::exp(in.a_log[h]) *
-                          std::log1p(std::exp(in.a[m * spec.value_heads + h] + in.dt_bias[h])));
+      double g =
+          std::exp(-std::exp(in.a_log[h]) * std::log1p(std::exp(in.a[m * spec.value_heads + h] + in.dt_bias[h])));
       double* S = &state.recurrent[h * Dk * Dv]; // S[d][e]: key dim d, value dim e
       std::vector<double> o(Dv);
       double squares = 0.0;

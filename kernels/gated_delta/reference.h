@@ -12,7 +12,7 @@ struct GatedDeltaStateReference {
 };
 
 struct GatedDeltaInput {
-  std::vector<double> qkv, z, b, a;                // as in gated_delta.h, row after row
+  std::vector<double> qkv, z, b, a;               // as in gated_delta.h, row after row
   std::vector<double> conv, a_log, dt_bias, norm; // the weights
 };
 

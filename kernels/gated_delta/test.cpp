@@ -29,14 +29,15 @@ Case make_case(const GatedDeltaSpec& spec, int rows, uint32_t seed, bool history
   testing::Numbers n(seed);
   int C = 2 * spec.key_heads * spec.key_dim + spec.value_heads * spec.value_dim;
   float on = history ? 1.0f : 0.0f;
-  return {spec,
-          {n.array({spec.conv_kernel, C}, 0.5f), n.array({spec.value_heads}, 0.5f), n.array({spec.value_heads}),
-           n.array({spec.value_dim}, 0.2f, 1.0f)},
-          {n.array({spec.value_heads, spec.key_dim, spec.value_dim}, 0.3f * on), n.array({spec.conv_kernel - 1, C}, on)},
-          n.array({rows, C}),
-          n.array({rows, spec.value_heads * spec.value_dim}),
-          n.array({rows, spec.value_heads}),
-          n.array({rows, spec.value_heads})};
+  return {
+      spec,
+      {n.array({spec.conv_kernel, C}, 0.5f), n.array({spec.value_heads}, 0.5f), n.array({spec.value_heads}),
+       n.array({spec.value_dim}, 0.2f, 1.0f)},
+      {n.array({spec.value_heads, spec.key_dim, spec.value_dim}, 0.3f * on), n.array({spec.conv_kernel - 1, C}, on)},
+      n.array({rows, C}),
+      n.array({rows, spec.value_heads * spec.value_dim}),
+      n.array({rows, spec.value_heads}),
+      n.array({rows, spec.value_heads})};
 }
 
 GatedDeltaOutput run_rows(const Case& c, const GatedDeltaState& state, int begin, int count) {
@@ -46,7 +47,8 @@ GatedDeltaOutput run_rows(const Case& c, const GatedDeltaState& state, int begin
   return out;
 }
 
-GatedDeltaState committed(const Case& c, const GatedDeltaState& state, const GatedDeltaTape& tape, int begin, int keep) {
+GatedDeltaState committed(
+    const Case& c, const GatedDeltaState& state, const GatedDeltaTape& tape, int begin, int keep) {
   auto next = gated_delta_commit(state, tape, c.spec, begin, keep, cpu_stream());
   mx::eval({next.recurrent, next.conv});
   return next;
@@ -67,8 +69,11 @@ GatedDeltaState step_by_step(const Case& c, int count) {
 
 // Key heads, ratio of value heads, key dim, value dim, taps.
 std::vector<GatedDeltaSpec> specs() {
-  return {{1, 1, 16, 16, 4, 1e-6f}, {2, 4, 32, 16, 3, 1e-6f},  {2, 6, 16, 48, 2, 1e-5f},
-          {1, 2, 64, 80, 4, 1e-6f}, {2, 2, 128, 128, 4, 1e-6f}};
+  return {{1, 1, 16, 16, 4, 1e-6f},
+          {2, 4, 32, 16, 3, 1e-6f},
+          {2, 6, 16, 48, 2, 1e-5f},
+          {1, 2, 64, 80, 4, 1e-6f},
+          {2, 2, 128, 128, 4, 1e-6f}};
 }
 
 } // namespace
@@ -79,9 +84,14 @@ TEST_CASE("gated_delta: outputs and states agree with the float64 reference") {
       CAPTURE(spec.key_dim);
       CAPTURE(rows);
       Case c = make_case(spec, rows, 1 + static_cast<uint32_t>(rows));
-      GatedDeltaInput in{doubles(c.qkv),          doubles(c.z),           doubles(c.b),
-                         doubles(c.a),            doubles(c.weights.conv), doubles(c.weights.a_log),
-                         doubles(c.weights.dt_bias), doubles(c.weights.norm)};
+      GatedDeltaInput in{doubles(c.qkv),
+                         doubles(c.z),
+                         doubles(c.b),
+                         doubles(c.a),
+                         doubles(c.weights.conv),
+                         doubles(c.weights.a_log),
+                         doubles(c.weights.dt_bias),
+                         doubles(c.weights.norm)};
       GatedDeltaStateReference reference{doubles(c.state.recurrent), doubles(c.state.conv)};
       std::vector<double> y = gated_delta_reference(in, spec, rows, reference);
       auto out = run_rows(c, c.state, 0, rows);
@@ -101,9 +111,14 @@ TEST_CASE("gated_delta: at the start of a sequence, with large gates and near-ze
   c.b = mx::multiply(c.b, mx::array(60.0f));
   c.qkv = mx::multiply(c.qkv, mx::array(1e-4f));
   mx::eval(c.a, c.b, c.qkv);
-  GatedDeltaInput in{doubles(c.qkv),          doubles(c.z),           doubles(c.b),
-                     doubles(c.a),            doubles(c.weights.conv), doubles(c.weights.a_log),
-                     doubles(c.weights.dt_bias), doubles(c.weights.norm)};
+  GatedDeltaInput in{doubles(c.qkv),
+                     doubles(c.z),
+                     doubles(c.b),
+                     doubles(c.a),
+                     doubles(c.weights.conv),
+                     doubles(c.weights.a_log),
+                     doubles(c.weights.dt_bias),
+                     doubles(c.weights.norm)};
   GatedDeltaStateReference reference{doubles(zero.recurrent), doubles(zero.conv)};
   std::vector<double> y = gated_delta_reference(in, c.spec, 5, reference);
   auto out = run_rows(c, zero, 0, 5);
@@ -209,8 +224,7 @@ TEST_CASE("gated_delta: wrong inputs") {
     change(other);
     return message(other, {{0, 3, other.state}});
   };
-  const char* dims =
-      "[gated_delta] head dims must be multiples of 16 and value heads a multiple of the key heads.";
+  const char* dims = "[gated_delta] head dims must be multiples of 16 and value heads a multiple of the key heads.";
   const char* fit = "[gated_delta] the inputs do not fit the heads.";
   const char* rows = "[gated_delta] a segment's rows lie outside the input.";
   const char* state = "[gated_delta] a segment's state does not fit the heads.";

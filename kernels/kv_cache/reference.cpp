@@ -8,8 +8,8 @@ std::vector<float> kv_block_reference(KvKind kind, int kv_heads, int head_dim, c
   for (int h = 0; h < kv_heads; ++h) {
     for (int t = 0; t < count; ++t) {
       for (int d = 0; d < head_dim; ++d) {
-        int at = kind == KvKind::keys ? (h * head_dim + d) * kv_block_tokens + t
-                                      : (h * kv_block_tokens + t) * head_dim + d;
+        int at =
+            kind == KvKind::keys ? (h * head_dim + d) * kv_block_tokens + t : (h * kv_block_tokens + t) * head_dim + d;
         block[at] = rows[(t * kv_heads + h) * head_dim + d];
       }
     }

@@ -101,8 +101,7 @@ void check(const DrawSpec& spec) {
 } // namespace
 
 DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs, mx::Stream s) {
-  if (logits.ndim() != 2 || logits.dtype() != mx::float32 ||
-      specs.size() != static_cast<size_t>(logits.shape(0))) {
+  if (logits.ndim() != 2 || logits.dtype() != mx::float32 || specs.size() != static_cast<size_t>(logits.shape(0))) {
     throw std::invalid_argument("[draw] logits must be f32 [R, V] with one spec a row.");
   }
   int rows = logits.shape(0);

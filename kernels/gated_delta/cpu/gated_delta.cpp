@@ -170,8 +170,8 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
   check(qkv.shape(1) == channels_of(spec) && z.shape() == mx::Shape({rows, spec.value_heads * spec.value_dim}) &&
             b.shape() == mx::Shape({rows, spec.value_heads}) && a.shape() == b.shape() &&
             weights.conv.shape() == mx::Shape({spec.conv_kernel, channels_of(spec)}) &&
-            weights.a_log.shape() == mx::Shape({spec.value_heads}) && weights.dt_bias.shape() == weights.a_log.shape() &&
-            weights.norm.shape() == mx::Shape({spec.value_dim}),
+            weights.a_log.shape() == mx::Shape({spec.value_heads}) &&
+            weights.dt_bias.shape() == weights.a_log.shape() && weights.norm.shape() == mx::Shape({spec.value_dim}),
         "the inputs do not fit the heads.");
   Call call{spec, {}, rows};
   std::vector<mx::array> inputs = {qkv, z, b, a, weights.conv, weights.a_log, weights.dt_bias, weights.norm};

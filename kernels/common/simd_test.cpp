@@ -91,7 +91,9 @@ TEST_CASE("simd: every operation is the scalar one of each lane") {
       Lanes a = random_lanes(numbers, round % 2);
       Lanes b = random_lanes(numbers, round % 2);
       Lanes c = random_lanes(numbers, round % 2);
-      auto same = [&](LaneOp op, const std::function<float(int)>& f) { return same_lanes(apply(op, a, b, c), by_lane(f)); };
+      auto same = [&](LaneOp op, const std::function<float(int)>& f) {
+        return same_lanes(apply(op, a, b, c), by_lane(f));
+      };
       REQUIRE(same(LaneOp::add, [&](int i) { return a[i] + b[i]; }));
       REQUIRE(same(LaneOp::subtract, [&](int i) { return a[i] - b[i]; }));
       REQUIRE(same(LaneOp::multiply, [&](int i) { return a[i] * b[i]; }));
@@ -173,7 +175,8 @@ TEST_CASE("fixed f32 exp, sigmoid and silu: accuracy, edges, and the same bits o
       }
     }
     CHECK(worst < 1.5);
-    Lanes edges = {0.0f, -0.0f, -87.3f, -87.4f, -1e30f, 88.6f, 88.7f, 88.8f, 1e30f, inf, -inf, not_a_number, 1e-30f, -1e-45f, 1.0f, -1.0f};
+    Lanes edges = {0.0f,  -0.0f, -87.3f, -87.4f,       -1e30f, 88.6f,   88.7f, 88.8f,
+                   1e30f, inf,   -inf,   not_a_number, 1e-30f, -1e-45f, 1.0f,  -1.0f};
     Lanes y = apply(LaneOp::exp, edges, edges, edges);
     CHECK(y[0] == 1.0f);
     CHECK(y[1] == 1.0f);
