@@ -4,6 +4,7 @@
 #include <set>
 
 #include "native/src/errors.h"
+#include "native/src/faults.h"
 #include "native/src/forward.h"
 
 namespace mtplx::native {
@@ -117,7 +118,15 @@ kernels::DrawSpec draw_spec(const DrawRequest& request, int index, int position)
 }
 
 kernels::AttentionSegment mtp_segment(const Sequence& q, int begin, int count) {
-  return {begin, count, q.mtp.rows, q.mtp.k_blocks, q.mtp.v_blocks, q.mtp.rows, {}};
+  kernels::AttentionSegment segment{begin, count, q.mtp.rows, q.mtp.k_blocks, q.mtp.v_blocks, q.mtp.rows, {}};
+  if (fault("mtp-cold")) {
+    for (auto* blocks : {&segment.k_blocks, &segment.v_blocks}) {
+      for (auto& block : *blocks) {
+        block = mx::zeros(block.shape(), block.dtype(), mx::Device::cpu);
+      }
+    }
+  }
+  return segment;
 }
 
 // Everything that the drafting of one batch leaves behind.

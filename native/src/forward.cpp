@@ -1,5 +1,6 @@
 #include "native/src/forward.h"
 
+#include "kernels/common/isa.h"
 #include "kernels/common/thread_pool.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/rms_norm/rms_norm.h"
@@ -13,7 +14,8 @@ namespace {
 using kernels::linear_add;
 
 mx::array project(const mx::array& x, const kernels::LinearWeight& weight, mx::Stream s) {
-  if ((fault("other-kernel") && x.shape(0) > 1) || (fault("thread-sum") && kernels::threads() > 1)) {
+  if ((fault("other-kernel") && x.shape(0) > 1) || (fault("thread-sum") && kernels::threads() > 1) ||
+      (fault("isa-sum") && kernels::active_isa() != kernels::Isa::scalar)) {
     return mx::matmul(x, mx::transpose(kernels::dense_values(weight, s), s), s);
   }
   return kernels::linear(x, weight, s);
@@ -98,7 +100,7 @@ MtpRows mtp_forward(const Model& model,
   const MtpHead& head = *model.mtp;
   float eps = model.spec.rms_norm_eps;
   mx::array e = kernels::rms_norm(kernels::embedding(next, model.embed_tokens, s), head.norm_embedding, eps, s);
-  mx::array n = kernels::rms_norm(hidden, head.norm_hidden, eps, s);
+  mx::array n = fault("mtp-norm") ? hidden : kernels::rms_norm(hidden, head.norm_hidden, eps, s);
   mx::array x = project(mx::concatenate({e, n}, 1, s), head.fc, s);
   const auto& layer = std::get<AttentionLayer>(head.layer.mixer);
   mx::array h = kernels::rms_norm(x, head.layer.input_norm, eps, s);

@@ -54,7 +54,8 @@ void Sequence::commit(int keep, mx::Stream s) {
       hidden.clear();
       hidden.push_back({*p.hidden, p.begin + keep - 1, 1});
     } else {
-      hidden.push_back({*p.hidden, p.begin, keep});
+      int first = fault("hidden-row") && p.rows() > keep ? p.begin + 1 : p.begin;
+      hidden.push_back({*p.hidden, first, keep});
     }
     tokens.insert(tokens.end(), p.tokens.begin(), p.tokens.begin() + keep);
   }
@@ -126,6 +127,10 @@ Sequence fork(const Sequence& sequence) {
     for (auto& state : copy.gated_delta) {
       state.conv = kernels::gated_delta_zero_state(copy.model->spec.gated_delta).conv;
     }
+  }
+  if (fault("restore-hidden") && !copy.hidden.empty()) {
+    mx::array& row = copy.hidden.back().rows;
+    row = mx::zeros(row.shape(), row.dtype(), mx::Device::cpu);
   }
   return copy;
 }
