@@ -14,5 +14,6 @@ export type { AcceptanceName } from './decoding/acceptance/rule.ts';
 export { Tally, type TallyCounts } from './decoding/tally.ts';
 export type { ChatMessage } from './model/chat-template.ts';
 export { type ErrorCode, MtplxError } from './errors.ts';
+export { type ConvertOptions, type ConvertResult, convertModel } from './model/convert.ts';
 export { embeddedModel } from './model/embedded.ts';
 export { version } from './package.ts';

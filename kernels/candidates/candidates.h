@@ -19,7 +19,7 @@ struct RowEdits {
 };
 
 struct CandidateSpec {
-  double temperature; // for the second log-sum-exp; 0 repeats the first
+  double temperature; // for the second log-sum-exp; 0 repeats the first, else in [1e-30, 1e30]
   int count;          // candidates wanted, 1 .. V
 };
 

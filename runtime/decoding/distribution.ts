@@ -27,9 +27,11 @@ export function distribution(candidates: Candidates, filter: Filter): Distributi
     return { ids: ids.slice(0, 1), probabilities: Float64Array.of(1) };
   }
   const limit = filter.topK > 0 ? Math.min(filter.topK, ids.length) : ids.length;
+  // The sum may round to 1 before the last member: a topP of 1 cuts nothing.
+  const topP = filter.topP < 1 ? filter.topP : Infinity;
   const kept: number[] = [];
   let mass = 0;
-  for (let i = 0; i < limit && (i === 0 || mass < filter.topP); i++) {
+  for (let i = 0; i < limit && (i === 0 || mass < topP); i++) {
     const p = exp(logits[i]! / filter.temperature - logSum);
     if (i > 0 && p === 0) {
       break;

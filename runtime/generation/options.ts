@@ -37,7 +37,15 @@ const schema = z.strictObject({
   temperature: z.number().min(0).max(100).optional(),
   topP: z.number().gt(0).max(1).optional(),
   topK: z.int().min(0).optional(),
-  seed: z.union([z.int().min(0), z.bigint().min(0n).max(2n ** 64n - 1n)]).optional(),
+  seed: z
+    .union([
+      z.int().min(0),
+      z
+        .bigint()
+        .min(0n)
+        .max(2n ** 64n - 1n),
+    ])
+    .optional(),
   depth: z.int().min(0).max(maxDepth).optional(),
   acceptance: z.enum(['leviathan', 'coupled']).optional(),
   stop: z.array(z.string().min(1)).readonly().optional(),

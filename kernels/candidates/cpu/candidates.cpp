@@ -1,6 +1,7 @@
 #include "kernels/candidates/candidates.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -17,6 +18,10 @@ void check(bool ok, const char* message) {
   if (!ok) {
     throw std::invalid_argument(std::string("[candidates] ") + message);
   }
+}
+
+void check_logits(const mx::array& logits) {
+  check(logits.ndim() == 2 && logits.dtype() == mx::float32, "logits must be f32 [R, V].");
 }
 
 void check_edits(const mx::array& logits, const std::vector<RowEdits>& edits) {
@@ -97,14 +102,14 @@ CandidateOutput candidates(const mx::array& logits,
                            const std::vector<CandidateSpec>& specs,
                            const std::vector<RowEdits>& edits,
                            mx::Stream s) {
-  check(logits.ndim() == 2 && logits.dtype() == mx::float32, "logits must be f32 [R, V].");
+  check_logits(logits);
   int rows = logits.shape(0);
   int vocab = logits.shape(1);
   check(static_cast<int>(specs.size()) == rows, "one spec for each row is needed.");
   int width = 1;
   for (const auto& spec : specs) {
     check(spec.count >= 1 && spec.count <= vocab, "the count lies outside 1 .. V.");
-    check(spec.temperature >= 0.0, "the temperature must not be negative.");
+    check(usable_temperature(spec.temperature), "the temperature must be 0 or lie in [1e-30, 1e30].");
     width = std::max(width, spec.count);
   }
   mx::array input = edits.empty() ? logits : edited(logits, edits, s);
@@ -115,9 +120,7 @@ CandidateOutput candidates(const mx::array& logits,
         parallel_for(rows, [&](int r) {
           const float* x = in[0].data<float>() + static_cast<size_t>(r) * vocab;
           std::vector<int32_t> best = largest(x, vocab, specs[r].count);
-          if (best.empty()) {
-            throw std::invalid_argument("[candidates] A row has no finite logit.");
-          }
+          check(!best.empty() && !std::isinf(x[best[0]]), "the largest logit of a row is not finite.");
           int32_t* ids = out[0].data<int32_t>() + static_cast<size_t>(r) * width;
           float* values = out[1].data<float>() + static_cast<size_t>(r) * width;
           for (int i = 0; i < width; ++i) {
@@ -136,6 +139,7 @@ CandidateOutput candidates(const mx::array& logits,
 }
 
 mx::array edited(const mx::array& logits, const std::vector<RowEdits>& edits, mx::Stream s) {
+  check_logits(logits);
   check_edits(logits, edits);
   return cpu_task1(
       "edited", {logits}, {logits.shape(), mx::float32},

@@ -37,7 +37,8 @@ mx::array row_major(const mx::array& a) {
 }
 
 LinearWeight packed(const LinearLayout& l, mx::Dtype element, std::vector<uint8_t> bytes) {
-  mx::array data(bytes.data(), {static_cast<int>(bytes.size())}, mx::uint8);
+  // Two axes: one could not count the bytes of a table beyond 2 GiB.
+  mx::array data(bytes.data(), {l.blocks(), static_cast<int>(l.block_bytes())}, mx::uint8);
   return {l.out_features, l.in_features, l.bits, l.bits ? l.group_size : 0, {data, marker(element)}};
 }
 
@@ -120,7 +121,7 @@ void run_linear(
 }
 
 LinearWeight dense_weight(const mx::array& weight) {
-  check(weight.ndim() == 2, "a weight has two axes, got " + dims(weight) + ".");
+  check(weight.ndim() == 2 && weight.size() > 0, "a weight has two axes and is not empty, got " + dims(weight) + ".");
   Element element = element_of(weight.dtype(), "a dense weight");
   mx::array w = row_major(weight);
   int N = w.shape(0);
@@ -145,8 +146,8 @@ LinearWeight affine_weight(
         "no " + std::to_string(bits) + "-bit weights: use 2, 3, 4, 5, 6 or 8 bits.");
   check(group_size == 32 || group_size == 64 || group_size == 128,
         "no groups of " + std::to_string(group_size) + ": use 32, 64 or 128.");
-  check(weight.ndim() == 2 && weight.dtype() == mx::uint32 && scales.ndim() == 2,
-        "a packed weight is u32 [N, K * bits / 32] with scales [N, K / group size].");
+  check(weight.ndim() == 2 && weight.dtype() == mx::uint32 && scales.ndim() == 2 && weight.size() > 0,
+        "a packed weight is u32 [N, K * bits / 32] with scales [N, K / group size], and not empty.");
   int N = weight.shape(0);
   int K = scales.shape(1) * group_size;
   check(static_cast<int64_t>(weight.shape(1)) * 32 == static_cast<int64_t>(K) * bits && scales.shape(0) == N &&
@@ -191,8 +192,10 @@ mx::array linear(const mx::array& x, const LinearWeight& weight, mx::Stream s) {
 
 mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::array& residual, mx::Stream s) {
   check_input(x, weight);
-  check(residual.ndim() == 2 && residual.shape(0) == x.shape(0) && residual.shape(1) == weight.out_features,
-        "residual must be [M, N], got " + dims(residual) + ".");
+  check(residual.ndim() == 2 && residual.shape(0) == x.shape(0) && residual.shape(1) == weight.out_features &&
+            residual.dtype() == mx::float32,
+        "residual must be f32 [" + std::to_string(x.shape(0)) + ", " + std::to_string(weight.out_features) + "], got " +
+            dims(residual) + ".");
   return cpu_task1(
       "linear_add", {x, weight.data[0], residual}, {{x.shape(0), weight.out_features}, mx::float32},
       [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
