@@ -83,15 +83,22 @@ test('counts add up, cycle by cycle and in the tally', async () => {
     fc.asyncProperty(anyRun, async (any) => {
       const { steps, text, target } = await run(any);
       const tally = new Tally();
+      let left = any.options.maxTokens - 1;
+      let emittedDrafts = 0;
       for (const { tokens, cycle } of steps) {
         tally.add(tokens.length, cycle);
         if (cycle === null) continue;
         assert.is(tokens.length, cycle.accepted + 1 - cycle.truncated);
         assert.ok(cycle.accepted <= cycle.drafted && cycle.drafted <= any.options.depth);
+        left -= tokens.length;
+        emittedDrafts += cycle.truncated === 0 ? tokens.length - 1 : tokens.length;
+        if (any.options.acceptance === 'coupled')
+          assert.ok(cycle.drafted < left + tokens.length, 'a draft over the limit');
         assert.is(cycle.kind, cycle.accepted === cycle.drafted ? 'bonus' : 'correction');
         assert.equal(cycle.times, { commit: 1, draft: 2, verify: 3, candidates: 4, total: 10 });
       }
       const c = tally.counts;
+      assert.is(c.accepted, emittedDrafts);
       assert.is(c.emitted, text.length);
       assert.is(c.emitted, c.first + c.accepted + c.corrections + c.bonuses - c.truncated);
       assert.is(

@@ -157,6 +157,18 @@ test('the Gumbel draw has the distribution that it was given', () => {
   assert.ok(p > falseAlarm, `χ² with a tail of ${p}`);
 });
 
+test('equal scores go to the lower id', () => {
+  const p = { ids: Int32Array.of(5, 2, 8), probabilities: Float64Array.of(0.4, 0.4, 0.2) };
+  assert.is(
+    drawGumbel(p, 0, () => 0.5),
+    2,
+  );
+  assert.is(
+    drawGumbel({ ...p, ids: Int32Array.of(2, 5, 8) }, 0, () => 0.5),
+    2,
+  );
+});
+
 const wrongNumbers: Record<string, Uniforms> = {
   'one number for all ids of a position': (position, purpose) => numbers(position, purpose),
   'one number for all positions': (_position, purpose, word) => numbers(0, purpose, word),
