@@ -12,9 +12,9 @@ test.before(async (context) => {
 });
 test.after(({ model }) => model.dispose());
 
-for (const { name, claim, run } of bitGates) {
-  test(`${name}: ${claim}`, async ({ model, tokens }) => {
-    const report = await run({ model: model.engine, tokens });
+for (const gate of bitGates) {
+  test(`${gate.name}: ${gate.claim}`, async ({ model, tokens }) => {
+    const report = await gate.run({ model: model.engine, tokens });
     assert.is(report.firstFailure, null);
     assert.equal([report.passed, report.differing, report.maxDiff], [true, 0, 0]);
     assert.ok(report.compared > 100_000, `compared only ${report.compared} numbers`);
