@@ -1,5 +1,5 @@
-// Builds and runs the C++ tests. Arguments -D… go to CMake, others to doctest (--test-case='thread pool*');
-// MTPLX_CPP_BUILD names another build folder. -DMTPLX_SANITIZE=ON or =thread runs them under sanitizers.
+// Builds and runs the C++ tests. Arguments go to CMake; MTPLX_CPP_BUILD names another build folder.
+// -DMTPLX_SANITIZE=ON or =thread runs them under sanitizers.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -9,14 +9,13 @@ import { closingLine, none, type Counts } from './testing/counts.ts';
 import { sources } from './testing/sources.ts';
 
 const folder = process.env['MTPLX_CPP_BUILD'] ?? 'build/cpp';
-const args = process.argv.slice(2);
 const counts = buildAndRun();
 console.log(`\n${closingLine(counts)}`);
 process.exitCode = counts.failed > 0 ? 1 : 0;
 
 function buildAndRun(): Counts {
   const failed = { ...none, failed: 1 };
-  const options = ['-DMTPLX_ADDON=OFF', ...launcher(), ...args.filter((a) => a.startsWith('-D'))];
+  const options = ['-DMTPLX_ADDON=OFF', ...launcher(), ...process.argv.slice(2)];
   if (!run('cmake', ['-S', '.', '-B', folder, ...options])) return failed;
   if (/^DOCTEST_INCLUDE:.*-NOTFOUND$/m.test(readFileSync(join(packageRoot, folder, 'CMakeCache.txt'), 'utf8'))) {
     console.log(
@@ -26,8 +25,7 @@ function buildAndRun(): Counts {
   }
   const parallel = String(Math.min(availableParallelism(), 8));
   if (!run('cmake', ['--build', folder, '--parallel', parallel, '--target', 'mtplx_tests'])) return failed;
-  const filters = args.filter((a) => !a.startsWith('-D'));
-  const tests = spawnSync(join(packageRoot, folder, 'kernels/mtplx_tests'), ['--no-colors', ...filters], {
+  const tests = spawnSync(join(packageRoot, folder, 'kernels/mtplx_tests'), ['--no-colors'], {
     cwd: packageRoot,
     encoding: 'utf8',
   });

@@ -96,6 +96,23 @@ TEST_CASE("moe: a row with a NaN or an infinity becomes NaN, alone") {
   }
 }
 
+TEST_CASE("moe: a row whose logits hold a NaN becomes NaN, though its experts are finite") {
+  Random random(57);
+  TestMoe m = random_moe(random, 8, 64, 32, 0);
+  // Expert 5's logit is infinity minus infinity; the others have an order.
+  Floats router = floats(dense_values(m.weights.router, cpu()));
+  for (int h = 0; h < 64; ++h) {
+    router[5 * 64 + h] = h % 2 == 0 ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity();
+  }
+  m.weights.router = dense_weight(from_floats(router, {8, 64}));
+  mx::array x = from_floats(Floats(2 * 64, 1.0f), {2, 64});
+  for (int k : {1, 2, 7}) {
+    for (float v : floats(moe(x, m.weights, {8, k, true}, cpu()))) {
+      CHECK(std::isnan(v));
+    }
+  }
+}
+
 TEST_CASE("moe: the stock form keeps the law") {
   Random random(55);
   for (int bits : {0, 4}) {

@@ -29,7 +29,7 @@ std::vector<Choice> route(const float* logits, const MoeSpec& spec) {
     sum += p[e];
   }
   if (std::isnan(sum)) {
-    // A NaN or an infinite logit has no order to sort by: the row becomes NaN, whatever its experts.
+    // Beside a NaN or +infinity there is no order to sort by: the row becomes NaN, whatever its experts.
     std::vector<Choice> chosen;
     for (int e = 0; e < spec.experts_per_token; ++e) {
       chosen.push_back({e, std::numeric_limits<float>::quiet_NaN()});
