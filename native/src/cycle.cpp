@@ -1,6 +1,7 @@
 #include "native/src/cycle.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "native/src/errors.h"
@@ -23,6 +24,13 @@ void check_usable(const Sequence& q) {
   if (q.lost) {
     throw EngineError("MTPLX_E_SEQUENCE_LOST",
                       "An earlier error left this sequence in an unknown state: dispose of it and start again.");
+  }
+}
+
+void check_keep(const Sequence& q, int keep) {
+  int rows = q.pending ? q.pending->rows() : 0;
+  if (keep < 0 || keep > rows) {
+    misuse("Cannot keep " + std::to_string(keep) + " rows: the last cycle left " + std::to_string(rows) + ".");
   }
 }
 
@@ -57,10 +65,7 @@ void check(const std::vector<CycleEntry>& batch) {
       misuse("A sequence may stand in a cycle only once.");
     }
     check_usable(q);
-    int rows = q.pending ? q.pending->rows() : 0;
-    if (e.keep < 0 || e.keep > rows) {
-      misuse("Cannot keep " + std::to_string(e.keep) + " rows: the last cycle left " + std::to_string(rows) + ".");
-    }
+    check_keep(q, e.keep);
     if (e.tokens.empty()) {
       misuse("A cycle entry needs at least one token.");
     }
@@ -339,8 +344,10 @@ void read_drafts(const std::vector<CycleEntry>& batch, const Drafts& drafts, Cyc
   }
 }
 
-void evaluate_state(Sequence& sequence) {
+// Changes the committed state and evaluates it; a failure on the way loses the sequence.
+void change_state(Sequence& sequence, const std::function<void()>& change) {
   LostUnlessDone guard({&sequence});
+  change();
   std::vector<mx::array> state;
   sequence.collect(state);
   if (!state.empty()) {
@@ -510,14 +517,13 @@ RowResults recut(const Sequence& sequence,
 
 void commit_now(Sequence& sequence, int keep, mx::Stream s) {
   check_usable(sequence);
-  sequence.commit(keep, s);
-  evaluate_state(sequence);
+  check_keep(sequence, keep);
+  change_state(sequence, [&] { sequence.commit(keep, s); });
 }
 
 void settle_now(Sequence& sequence, mx::Stream s) {
   check_usable(sequence);
-  settle_mtp(sequence, s);
-  evaluate_state(sequence);
+  change_state(sequence, [&] { settle_mtp(sequence, s); });
 }
 
 } // namespace mtplx::native

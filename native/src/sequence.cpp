@@ -27,11 +27,6 @@ void KvCache::append(const mx::array& k, const mx::array& v, int begin, int coun
 }
 
 void Sequence::commit(int keep, mx::Stream s) {
-  int rows = pending ? pending->rows() : 0;
-  if (keep < 0 || keep > rows) {
-    throw EngineError("MTPLX_E_ENGINE_USAGE", "Cannot keep " + std::to_string(keep) + " rows: the last cycle left " +
-                                                  std::to_string(rows) + ".");
-  }
   if (keep > 0) {
     const PendingRows& p = *pending;
     for (size_t i = 0; i < kv.size(); ++i) {

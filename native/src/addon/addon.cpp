@@ -296,15 +296,23 @@ Napi::Value kernel_times(const Info& info) {
   });
 }
 
-// Errors made on the JavaScript thread reject the Promise instead of throwing.
+Napi::Value rejected(Napi::Env env, const Napi::Error& error) {
+  auto deferred = Napi::Promise::Deferred::New(env);
+  deferred.Reject(error.Value());
+  return deferred.Promise();
+}
+
+// Errors made on the JavaScript thread reject the Promise instead of throwing; other C++ exceptions would end Node.
 template <Napi::Value (*function)(const Info&)>
 Napi::Value asynchronous(const Info& info) {
   try {
     return function(info);
   } catch (const Napi::Error& e) {
-    auto deferred = Napi::Promise::Deferred::New(info.Env());
-    deferred.Reject(e.Value());
-    return deferred.Promise();
+    return rejected(info.Env(), e);
+  } catch (const std::bad_alloc&) {
+    return rejected(info.Env(), make_error(info.Env(), "MTPLX_E_OUT_OF_MEMORY", "Out of memory in the addon."));
+  } catch (const std::exception& e) {
+    return rejected(info.Env(), make_error(info.Env(), "MTPLX_E_ENGINE", e.what()));
   }
 }
 
