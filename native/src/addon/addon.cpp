@@ -1,6 +1,7 @@
 #include <napi.h>
 
 #include <chrono>
+#include <cstring>
 
 #include "kernels/common/isa.h"
 #include "kernels/common/thread_pool.h"
@@ -9,6 +10,7 @@
 #include "native/src/cores.h"
 #include "native/src/errors.h"
 #include "native/src/inspection.h"
+#include "native/src/wire.h"
 
 // The functions of native/types.ts: each turns its arguments into plain values on the JavaScript thread and
 // hands a job to the engine thread.
@@ -176,55 +178,40 @@ void add_kernel_times(Workspace& work, const kernels::Timings& timings) {
   }
 }
 
-Napi::Object times_object(Napi::Env env, const kernels::Timings& t, int64_t total) {
-  Napi::Object o = Napi::Object::New(env);
-  auto phase = [&](kernels::Phase p) { return static_cast<double>(t.phase_ns[static_cast<int>(p)]); };
-  o.Set("commit", phase(kernels::Phase::commit));
-  o.Set("draft", phase(kernels::Phase::draft));
-  o.Set("verify", phase(kernels::Phase::verify));
-  o.Set("candidates", phase(kernels::Phase::candidates));
-  o.Set("total", static_cast<double>(total));
-  return o;
+MakeValue packed(const CycleResult& result, const wire::Times& times) {
+  return [bytes = wire::write_result(result, times)](Napi::Env env) -> Napi::Value {
+    auto buffer = Napi::ArrayBuffer::New(env, bytes.size());
+    std::memcpy(buffer.Data(), bytes.data(), bytes.size());
+    return buffer;
+  };
 }
 
 Napi::Value cycle(const Info& info) {
-  auto requests = cycle_entries(info[0].As<Napi::Array>());
-  return submit(info, [requests = std::move(requests)](Workspace& work, mx::Stream s) {
+  auto numbers = double_list(info[0]);
+  return submit(info, [numbers = std::move(numbers)](Workspace& work, mx::Stream s) {
     auto begin = Clock::now();
     std::vector<CycleEntry> batch;
-    for (const auto& request : requests) {
-      batch.push_back(request.entry);
+    for (auto& request : wire::read_batch(numbers)) {
+      batch.push_back(std::move(request.entry));
       batch.back().sequence = &work.sequence(request.sequence);
     }
     auto timings = std::make_shared<kernels::Timings>();
     CycleResult result = run_cycle(batch, timings, s);
     add_kernel_times(work, *timings);
-    int64_t total = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
-    return MakeValue([result = std::move(result), timings, total](Napi::Env env) -> Napi::Value {
-      Napi::Object o = Napi::Object::New(env);
-      o.Set("draftTokens", int_array(env, result.draft_tokens));
-      o.Set("draftCounts", int_array(env, result.draft_counts));
-      o.Set("draftIds", int_array(env, result.draft_ids));
-      o.Set("draftProbabilities", double_array(env, result.draft_probabilities));
-      set_rows(o, result.rows);
-      o.Set("times", times_object(env, *timings, total));
-      return o;
-    });
+    auto phase = [&](kernels::Phase p) { return static_cast<double>(timings->phase_ns[static_cast<int>(p)]); };
+    std::chrono::duration<double, std::nano> total = Clock::now() - begin;
+    return packed(result, {phase(kernels::Phase::commit), phase(kernels::Phase::draft), phase(kernels::Phase::verify),
+                           phase(kernels::Phase::candidates), total.count()});
   });
 }
 
 Napi::Value candidates(const Info& info) {
-  int id = integer(info[0]);
-  auto edits = row_edits(info[1].As<Napi::Array>());
-  auto request = candidate_request(info[2].As<Napi::Object>());
-  auto draw = draw_request(info[3]);
-  return submit(info, [id, edits = std::move(edits), request, draw](Workspace& work, mx::Stream s) {
-    RowResults rows = recut(work.sequence(id), edits, request, draw, s);
-    return MakeValue([rows = std::move(rows)](Napi::Env env) -> Napi::Value {
-      Napi::Object o = Napi::Object::New(env);
-      set_rows(o, rows);
-      return o;
-    });
+  auto numbers = double_list(info[0]);
+  return submit(info, [numbers = std::move(numbers)](Workspace& work, mx::Stream s) {
+    auto request = wire::read_candidates(numbers);
+    CycleResult result;
+    result.rows = recut(work.sequence(request.sequence), request.edits, request.request, request.draw, s);
+    return packed(result, {});
   });
 }
 
