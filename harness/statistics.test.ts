@@ -63,7 +63,10 @@ test('cells: small categories are merged, and what is left joins a large one', (
 });
 
 test("Pearson's test and its power", () => {
-  const dice = chiSquareTest([5, 8, 9, 8, 10, 20], Array(6).fill(1 / 6) as number[]);
+  const dice = chiSquareTest(
+    [5, 8, 9, 8, 10, 20],
+    Array.from({ length: 6 }, () => 1 / 6),
+  );
   near(dice.statistic, 13.4, 1e-12);
   assert.is(dice.df, 5);
   near(dice.pValue, chiSquareSurvival(13.4, 5), 1e-12);

@@ -36,6 +36,7 @@ await runSteps([
           env: { MTPLX_CPP_BUILD: 'build/asan' },
         },
         npm('no warnings under clang with libc++', 'check:warnings'),
+        npm('greedy tokens of mlx-lm', 'check:mlx-lm'),
       ]
     : []),
 ]);

@@ -1,6 +1,6 @@
 import { leviathan, residual } from '../../runtime/decoding/acceptance/leviathan.ts';
 import { type Distribution, distribution, drawUniform, probability } from '../../runtime/decoding/distribution.ts';
-import { purposes, type RandomKey, uniform } from '../../runtime/decoding/random.ts';
+import { purposes, type RandomKey, uniformsOf } from '../../runtime/decoding/random.ts';
 import type { EngineModel } from '../../runtime/engine/engine.ts';
 import type { EngineSequence } from '../../runtime/engine/sequence.ts';
 import type { Filter } from '../../runtime/engine/types.ts';
@@ -54,9 +54,10 @@ export async function decisionAfter(sequence: EngineSequence, length: number, to
 /** The emitted token when the draft comes from q and the rule takes `believed` for q: production code and numbers. */
 export function emit({ length, p, q }: Decision, believed: Distribution, key: RandomKey): number {
   const position = length + 1;
-  const token = drawUniform(q, uniform(key, position, purposes.draft));
+  const uniforms = uniformsOf(key);
+  const token = drawUniform(q, uniforms(position, purposes.draft, 0));
   // Row 1 only matters after an accepted draft, and then the first emitted token is the draft.
-  const verdict = leviathan([{ token, q: believed }], [p, p], key, position);
+  const verdict = leviathan([{ token, q: believed }], [p, p], position, uniforms);
   return verdict.accepted > 0 ? token : verdict.token;
 }
 

@@ -1,5 +1,6 @@
 import type { DecodingTarget } from '../../../runtime/decoding/cycle.ts';
 import { type Distribution, distribution, drawGumbel } from '../../../runtime/decoding/distribution.ts';
+import { uniformsOf } from '../../../runtime/decoding/random.ts';
 import type { CycleEntry, CycleResult } from '../../../runtime/engine/types.ts';
 import type { TextOptions, Wrap } from '../decoded.ts';
 
@@ -46,7 +47,7 @@ export const noiseByRow: Wrap = (target, { sampler, key }: TextOptions) =>
       logits: logits.subarray(row * count, (row + 1) * count),
     };
     const p: Distribution = distribution({ ...given, logSum: logSums[2 * row + 1]! }, sampler);
-    return drawGumbel(p, key, row);
+    return drawGumbel(p, row, uniformsOf(key));
   });
 
 /** A refused draft becomes history in place of being dropped. */
