@@ -115,7 +115,10 @@ test('texts that differ cannot be overlooked', () => {
 });
 
 test('every line fits a wide terminal', () => {
-  const deep = arm(8, { acceptance_per_step: Array(8).fill(1), acceptance_conditional: Array(8).fill(1) });
+  const deep = arm(8, {
+    acceptance_per_step: Array.from({ length: 8 }, () => 1),
+    acceptance_conditional: Array.from({ length: 8 }, () => 1),
+  });
   for (const line of benchReport(documentOf([arm(0), deep])).split('\n')) assert.ok(line.length <= 160, line);
 });
 

@@ -5,7 +5,7 @@ import { MtplxError } from '../errors.ts';
  * The numbers in which cycles cross to the engine and back. One array a call instead of objects: reading and making
  * properties through Node-API cost 100 µs a cycle, this a tenth of it. The twin of native/src/wire.cpp.
  *
- * Request, all float64: counts before what they count, choices by their index in `logitRows`, noise as
+ * Request, all float64: counts before what they count, choices by their number in `logitRows`, noise as
  * 0 (no draw), 1 none, 2 uniform, 3 gumbel; a seed as its low and its high 32 bits.
  * Result: ten float64 (the numbers of drafts, draft ids, candidates, log-sums, native draws; the five times), then the
  * float64 sections, then the 32-bit ones, in the order of `decodeResult`.
@@ -13,25 +13,61 @@ import { MtplxError } from '../errors.ts';
 
 type Candidates = Pick<CycleResult, 'ids' | 'logits' | 'logSums' | 'drawn'>;
 
-const logitRows: readonly CycleEntry['logits'][] = ['none', 'last', 'all'];
+const logitRows = { none: 0, last: 1, all: 2 } as const;
 const headNumbers = 10;
-const low32 = 0xffffffffn;
+
+/** Numbers one after the other. Kept between calls: indexed writes are the cheapest on cold caches. */
+class Writer {
+  #numbers = new Float64Array(1024);
+  #length = 0;
+
+  push(number: number): void {
+    if (this.#length === this.#numbers.length) {
+      const larger = new Float64Array(2 * this.#length);
+      larger.set(this.#numbers);
+      this.#numbers = larger;
+    }
+    this.#numbers[this.#length++] = number;
+  }
+
+  /** A count and what it counts. */
+  pushAll(numbers: Int32Array | Uint32Array | Float64Array): void {
+    this.push(numbers.length);
+    for (let i = 0; i < numbers.length; i++) this.push(numbers[i]!);
+  }
+
+  start(): void {
+    this.#length = 0;
+  }
+
+  take(): Float64Array {
+    return this.#numbers.slice(0, this.#length);
+  }
+}
+
+const out = new Writer();
 
 /** A batch of `cycle`: entry i belongs to sequence i. @throws MtplxError MTPLX_E_ENGINE_USAGE for edits of uneven lengths */
 export function encodeBatch(
   sequences: readonly number[],
   entries: readonly Omit<CycleEntry, 'sequence'>[],
 ): Float64Array {
-  const out = [entries.length];
-  for (const [i, { keep, depth, logits, candidates, tokens, draft, draw, edits }] of entries.entries()) {
-    out.push(sequences[i]!, keep, depth, logitRows.indexOf(logits), candidates.temperature, candidates.count);
-    out.push(tokens.length);
-    for (const token of tokens) out.push(token);
-    pushDraw(out, draft);
-    pushDraw(out, draw);
-    pushEdits(out, edits);
+  out.start();
+  out.push(entries.length);
+  for (let i = 0; i < entries.length; i++) {
+    const entry = entries[i]!;
+    out.push(sequences[i]!);
+    out.push(entry.keep);
+    out.push(entry.depth);
+    out.push(logitRows[entry.logits]);
+    out.push(entry.candidates.temperature);
+    out.push(entry.candidates.count);
+    out.pushAll(entry.tokens);
+    pushDraw(entry.draft);
+    pushDraw(entry.draw);
+    pushEdits(entry.edits);
   }
-  return new Float64Array(out);
+  return out.take();
 }
 
 /** The arguments of `candidates`. @throws MtplxError MTPLX_E_ENGINE_USAGE for edits of uneven lengths */
@@ -41,39 +77,31 @@ export function encodeCandidates(
   { temperature, count }: CycleEntry['candidates'],
   draw: DrawSpec | null,
 ): Float64Array {
-  const out = [sequence, temperature, count];
-  pushDraw(out, draw);
-  pushEdits(out, edits);
-  return new Float64Array(out);
+  out.start();
+  out.push(sequence);
+  out.push(temperature);
+  out.push(count);
+  pushDraw(draw);
+  pushEdits(edits);
+  return out.take();
 }
 
 /** What `cycle` resolves to, as views of the buffer. */
 export function decodeResult(buffer: ArrayBuffer): CycleResult {
   const head = new Float64Array(buffer, 0, headNumbers);
-  const [drafts, draftIds, candidates, logSums, drawn] = head as unknown as [number, number, number, number, number];
-  let at = headNumbers * 8;
-  const take = <View>(
-    make: new (buffer: ArrayBuffer, at: number, count: number) => View,
-    count: number,
-    size: number,
-  ) => {
-    const view = new make(buffer, at, count);
-    at += count * size;
-    return view;
-  };
-  const draftProbabilities = take(Float64Array, draftIds, 8);
-  const sums = take(Float64Array, logSums, 8);
-  return {
-    draftTokens: take(Int32Array, drafts, 4),
-    draftCounts: take(Int32Array, drafts, 4),
-    draftIds: take(Int32Array, draftIds, 4),
-    draftProbabilities,
-    ids: take(Int32Array, candidates, 4),
-    drawn: take(Int32Array, drawn, 4),
-    logits: take(Float32Array, candidates, 4),
-    logSums: sums,
-    times: { commit: head[5]!, draft: head[6]!, verify: head[7]!, candidates: head[8]!, total: head[9]! },
-  };
+  const [drafts, support, candidates, sums, draws] = [head[0]!, head[1]!, head[2]!, head[3]!, head[4]!];
+  const [wide, narrow] = [8, 4];
+  let at = headNumbers * wide;
+  const draftProbabilities = new Float64Array(buffer, at, support);
+  const logSums = new Float64Array(buffer, (at += support * wide), sums);
+  const draftTokens = new Int32Array(buffer, (at += sums * wide), drafts);
+  const draftCounts = new Int32Array(buffer, (at += drafts * narrow), drafts);
+  const draftIds = new Int32Array(buffer, (at += drafts * narrow), support);
+  const ids = new Int32Array(buffer, (at += support * narrow), candidates);
+  const drawn = new Int32Array(buffer, (at += candidates * narrow), draws);
+  const logits = new Float32Array(buffer, (at += draws * narrow), candidates);
+  const times = { commit: head[5]!, draft: head[6]!, verify: head[7]!, candidates: head[8]!, total: head[9]! };
+  return { draftTokens, draftCounts, draftIds, draftProbabilities, ids, logits, logSums, drawn, times };
 }
 
 /** What `candidates` resolves to. */
@@ -82,30 +110,36 @@ export function decodeCandidates(buffer: ArrayBuffer): Candidates {
   return { ids, logits, logSums, drawn };
 }
 
-function pushDraw(out: number[], draw: DrawSpec | null): void {
+function pushDraw(draw: DrawSpec | null): void {
   if (draw === null) {
     out.push(0);
     return;
   }
   const { filter, noise } = draw;
-  const kind = { none: 1, uniform: 2, gumbel: 3 }[noise.kind];
-  out.push(kind, filter.temperature, filter.topP, filter.topK);
+  out.push(noise.kind === 'none' ? 1 : noise.kind === 'uniform' ? 2 : 3);
+  out.push(filter.temperature);
+  out.push(filter.topP);
+  out.push(filter.topK);
   if (noise.kind === 'uniform') {
-    out.push(noise.uniforms.length);
-    for (const u of noise.uniforms) out.push(u);
+    out.pushAll(noise.uniforms);
   } else if (noise.kind === 'gumbel') {
-    out.push(Number(noise.seed & low32), Number((noise.seed >> 32n) & low32), noise.choice);
+    out.push(Number(BigInt.asUintN(32, noise.seed)));
+    out.push(Number(BigInt.asUintN(32, noise.seed >> 32n)));
+    out.push(noise.choice);
   }
 }
 
-function pushEdits(out: number[], edits: readonly RowEdits[]): void {
+function pushEdits(edits: readonly RowEdits[]): void {
   out.push(edits.length);
   for (const { ids, multiply, add, mask } of edits) {
     if (multiply.length !== ids.length || add.length !== ids.length)
       throw new MtplxError('MTPLX_E_ENGINE_USAGE', { problem: 'edits need as many factors and summands as ids' });
     out.push(ids.length);
-    ids.forEach((id, i) => out.push(id, multiply[i]!, add[i]!));
-    out.push(mask.length);
-    for (const word of mask) out.push(word);
+    for (let i = 0; i < ids.length; i++) {
+      out.push(ids[i]!);
+      out.push(multiply[i]!);
+      out.push(add[i]!);
+    }
+    out.pushAll(mask);
   }
 }

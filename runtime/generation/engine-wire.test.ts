@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { DrawSpec, RowEdits } from '../../native/types.ts';
+import type { DrawSpec, RowEdits } from '../engine/types.ts';
 import { skip } from '../../scripts/testing/skip.ts';
 import { MtplxError } from '../errors.ts';
 import { openModelFolder } from '../model/folder.ts';
 import { embeddedModel } from '../model/embedded.ts';
-import { addon, addonPath } from './addon.ts';
-import { EngineModel } from './engine.ts';
-import type { EngineSequence } from './sequence.ts';
-import { encodeBatch } from './wire.ts';
+import { addon, addonPath } from '../engine/addon.ts';
+import { EngineModel } from '../engine/engine.ts';
+import type { EngineSequence } from '../engine/sequence.ts';
+import { encodeBatch } from '../engine/wire.ts';
 
 // Both sides of the wire together: each field must have the effect that native/types.ts describes.
 const test = suite('wire');
