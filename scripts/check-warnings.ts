@@ -30,10 +30,10 @@ function ownSources(database: string): Compilation[] {
   return entries.filter(({ file }) => /^(kernels|native)\//.test(file.slice(packageRoot.length + 1)));
 }
 
-/** The same flags without the compiler (and its launcher) in front and the output behind. */
+/** The same flags without the compiler (and its launcher) in front and the output behind; some are for g++ alone. */
 function clangCommand({ command }: Compilation): string {
   const flags = command.replace(/^(\S*ccache\s+)?\S+/, '').replace(/ -o \S+ -c /, ' ');
-  return `${clang} -stdlib=libc++ -fsyntax-only -Werror ${flags}`;
+  return `${clang} -stdlib=libc++ -fsyntax-only -Werror -Wno-unknown-warning-option ${flags}`;
 }
 
 async function worker(): Promise<void> {
