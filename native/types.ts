@@ -19,7 +19,7 @@ export interface BuildInfo {
 }
 
 /** An error of the addon. `code` stands in the table of runtime/errors.ts. */
-export interface NativeError extends Error {
+interface NativeError extends Error {
   code: string;
 }
 
