@@ -3,7 +3,7 @@
 #include "kernels/attention/attention.h"
 #include "kernels/attention/mlx_form.h"
 #include "kernels/attention/reference.h"
-#include "kernels/common/testing/ops_b.h"
+#include "kernels/common/testing/ops.h"
 
 using namespace mtplx;
 using namespace mtplx::kernels;

@@ -5,7 +5,7 @@
 #include "kernels/candidates/candidates.h"
 #include "kernels/candidates/mlx_form.h"
 #include "kernels/candidates/reference.h"
-#include "kernels/common/testing/ops_b.h"
+#include "kernels/common/testing/ops.h"
 
 using namespace mtplx;
 using namespace mtplx::kernels;

@@ -6,7 +6,7 @@
 #include <functional>
 #include <limits>
 
-#include "kernels/common/testing/ops_b.h"
+#include "kernels/common/testing/ops.h"
 #include "kernels/common/testing/vectors.h"
 
 using namespace mtplx;

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "kernels/common/testing/lanes.h"
-#include "kernels/common/testing/ops_b.h"
+#include "kernels/common/testing/ops.h"
 
 using namespace mtplx;
 using namespace mtplx::kernels;

@@ -29,6 +29,9 @@ struct DrawSpec {
   Noise noise;
 };
 
+// Throws std::invalid_argument for a filter or a noise that no draw can use.
+void check_draw(const DrawSpec& spec);
+
 // One draw for each row of logits f32 [R, V].
 struct DrawOutput {
   mx::array token;       // i32 [R]

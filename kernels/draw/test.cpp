@@ -4,7 +4,7 @@
 
 #include "kernels/common/fixed_math64.h"
 #include "kernels/common/philox.h"
-#include "kernels/common/testing/ops_b.h"
+#include "kernels/common/testing/ops.h"
 #include "kernels/draw/draw.h"
 #include "kernels/draw/mlx_form.h"
 #include "kernels/draw/reference.h"

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "kernels/common/testing/ops_b.h"
+#include "kernels/common/testing/ops.h"
 #include "kernels/gated_delta/gated_delta.h"
 #include "kernels/gated_delta/mlx_form.h"
 #include "kernels/gated_delta/reference.h"

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "kernels/common/testing/ops_b.h"
+#include "kernels/common/testing/ops.h"
 #include "kernels/kv_cache/kv_cache.h"
 #include "kernels/kv_cache/mlx_form.h"
 #include "kernels/kv_cache/reference.h"

@@ -174,6 +174,18 @@ TEST_CASE("sequence: misuse is refused before anything has changed") {
   CHECK(refused({entry(plain, 0, {1}, 1)}) == drafts);
   CHECK(refused({entry(fresh, 0, {1}, 1)}) == drafts);
   CHECK(refused({entry(q, 0, {1, 2}, 1)}) == drafts);
+  auto changed = [&](auto change, int depth = 0) {
+    CycleEntry e = entry(q, 0, {1}, depth);
+    change(e);
+    return refused({e});
+  };
+  CHECK(changed([](CycleEntry& e) { e.candidates.temperature = -1.0; }).find("temperature") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.candidates.count = 65; }).find("count") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.draft->filter.top_p = 0.0; }, 1).find("top-p") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.draft->filter.temperature = 1.0; }, 1).find("noise") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.edits = {{{{64, 1.0f, 0.0f}}, {}}}; }).find("outside") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.edits = {{{}, {0u, 0u}}}; }).find("allows no id") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.edits = {{{}, {1u}}}; }).find("words") != std::string::npos);
   CHECK_FALSE(q.lost);
   Sequence expected = after(text(5));
   CHECK(same_state(q, expected));
@@ -186,7 +198,11 @@ TEST_CASE("sequence: a cycle that fails half-way loses its sequences, and only t
   Sequence q = after(text(5));
   Sequence other = fork(q);
   CycleEntry bad = entry(q, 0, {1});
-  bad.candidates.temperature = -1.0;
+  // Edits that leave no id show only when the row has been computed.
+  bad.edits.resize(1);
+  for (int32_t id = 0; id < 64; ++id) {
+    bad.edits[0].edits.push_back({id, 1.0f, -INFINITY});
+  }
   CHECK_THROWS(cycle({bad}));
   CHECK(q.lost);
   CHECK_FALSE(other.lost);

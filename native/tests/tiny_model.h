@@ -6,7 +6,7 @@
 #include <map>
 #include <string>
 
-#include "kernels/common/testing/ops_b.h"
+#include "kernels/common/testing/ops.h"
 #include "native/src/model.h"
 
 // A random dense model of two layers (one gated delta, one attention) with an MTP head, written to a safetensors file.

@@ -24,18 +24,6 @@ void check_logits(const mx::array& logits) {
   check(logits.ndim() == 2 && logits.dtype() == mx::float32, "logits must be f32 [R, V].");
 }
 
-void check_edits(const mx::array& logits, const std::vector<RowEdits>& edits) {
-  int vocab = logits.shape(1);
-  check(static_cast<int>(edits.size()) == logits.shape(0), "one RowEdits for each row is needed.");
-  for (const auto& row : edits) {
-    check(row.mask.empty() || row.mask.size() == static_cast<size_t>((vocab + 31) / 32),
-          "a mask has ceil(V / 32) words.");
-    for (const auto& e : row.edits) {
-      check(e.id >= 0 && e.id < vocab, "an edit's id is outside the vocabulary.");
-    }
-  }
-}
-
 void apply(const RowEdits& edits, int vocab, float* row) {
   for (const auto& e : edits.edits) {
     row[e.id] = row[e.id] * e.multiply + e.add;
@@ -50,6 +38,28 @@ void apply(const RowEdits& edits, int vocab, float* row) {
 }
 
 } // namespace
+
+void check_candidates(const CandidateSpec& spec, int vocab) {
+  check(spec.count >= 1 && spec.count <= vocab, "the count lies outside 1 .. V.");
+  check(usable_temperature(spec.temperature), "the temperature must be 0 or lie in [1e-30, 1e30].");
+}
+
+void check_edits(const RowEdits& edits, int vocab) {
+  for (const auto& e : edits.edits) {
+    check(e.id >= 0 && e.id < vocab, "an edit's id is outside the vocabulary.");
+  }
+  if (edits.mask.empty()) {
+    return;
+  }
+  check(edits.mask.size() == static_cast<size_t>((vocab + 31) / 32), "a mask has ceil(V / 32) words.");
+  int used = vocab % 32;
+  uint32_t last = used == 0 ? edits.mask.back() : edits.mask.back() & ((1u << used) - 1);
+  bool any = last != 0;
+  for (size_t i = 0; !any && i + 1 < edits.mask.size(); ++i) {
+    any = edits.mask[i] != 0;
+  }
+  check(any, "a mask allows no id.");
+}
 
 std::vector<int32_t> largest(const float* x, int size, int count) {
   std::vector<int32_t> best;
@@ -108,8 +118,7 @@ CandidateOutput candidates(const mx::array& logits,
   check(static_cast<int>(specs.size()) == rows, "one spec for each row is needed.");
   int width = 1;
   for (const auto& spec : specs) {
-    check(spec.count >= 1 && spec.count <= vocab, "the count lies outside 1 .. V.");
-    check(usable_temperature(spec.temperature), "the temperature must be 0 or lie in [1e-30, 1e30].");
+    check_candidates(spec, vocab);
     width = std::max(width, spec.count);
   }
   mx::array input = edits.empty() ? logits : edited(logits, edits, s);
@@ -140,7 +149,10 @@ CandidateOutput candidates(const mx::array& logits,
 
 mx::array edited(const mx::array& logits, const std::vector<RowEdits>& edits, mx::Stream s) {
   check_logits(logits);
-  check_edits(logits, edits);
+  check(static_cast<int>(edits.size()) == logits.shape(0), "one RowEdits for each row is needed.");
+  for (const auto& row : edits) {
+    check_edits(row, logits.shape(1));
+  }
   return cpu_task1(
       "edited", {logits}, {logits.shape(), mx::float32},
       [edits](const std::vector<mx::array>& in, std::vector<mx::array>& out) {

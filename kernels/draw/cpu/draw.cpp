@@ -84,7 +84,9 @@ int32_t draw_from(const Support& support, const DrawSpec& spec) {
                                                  : by_gumbel(support, spec.noise);
 }
 
-void check(const DrawSpec& spec) {
+} // namespace
+
+void check_draw(const DrawSpec& spec) {
   const Filter& f = spec.filter;
   if (!usable_temperature(f.temperature) || !(f.top_p > 0.0 && f.top_p <= 1.0) || f.top_k < 0) {
     throw std::invalid_argument(
@@ -98,8 +100,6 @@ void check(const DrawSpec& spec) {
   }
 }
 
-} // namespace
-
 DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs, mx::Stream s) {
   if (logits.ndim() != 2 || logits.dtype() != mx::float32 || specs.size() != static_cast<size_t>(logits.shape(0))) {
     throw std::invalid_argument("[draw] logits must be f32 [R, V] with one spec a row.");
@@ -108,7 +108,7 @@ DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs, mx:
   int vocab = logits.shape(1);
   int width = 1;
   for (const auto& spec : specs) {
-    check(spec);
+    check_draw(spec);
     int k = spec.filter.temperature == 0.0 ? 1 : spec.filter.top_k;
     width = std::max(width, k > 0 ? std::min(k, vocab) : vocab);
   }

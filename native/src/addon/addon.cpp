@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <system_error>
 
 #include "kernels/common/isa.h"
 #include "kernels/common/thread_pool.h"
@@ -305,7 +306,11 @@ Napi::Value asynchronous(const Info& info) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   static const int default_threads = [] {
-    kernels::set_threads(physical_cores());
+    try {
+      kernels::set_threads(physical_cores());
+    } catch (const std::system_error&) {
+      kernels::set_threads(1); // no more threads to be had: nothing may be thrown while a module loads
+    }
     return kernels::threads();
   }();
   (void)default_threads;
