@@ -4,6 +4,10 @@ import { execute, settings } from '@oclif/core';
 
 /** Runs the command line from dist/, or from the sources when nothing is compiled or MTPLX_DEV is set. */
 export async function main() {
+  // A reader that went away (`mtplx run … | head`) ends the command quietly, as it ends other programs.
+  process.stdout.on('error', (error) => {
+    if (error.code === 'EPIPE') process.exit(0);
+  });
   const root = join(import.meta.dirname, '..');
   // Node strips the types itself; oclif's own way would load the TypeScript compiler.
   settings.enableAutoTranspile = false;

@@ -19,7 +19,7 @@ export interface BuildInfo {
 }
 
 /** An error of the addon. `code` stands in the table of runtime/errors.ts. */
-export interface NativeError extends Error {
+interface NativeError extends Error {
   code: string;
 }
 
@@ -183,6 +183,11 @@ export interface CycleTimes {
   total: number;
 }
 
+/** CycleEntry[], the arguments of `candidates`, and CycleResult as numbers: see runtime/engine/wire.ts. */
+export type PackedBatch = Float64Array;
+export type PackedCandidates = Float64Array;
+export type PackedResult = ArrayBuffer;
+
 /** What `inspect` gives: everything that a sequence remembers, for exactness tests. */
 export interface SequenceState {
   length: number;
@@ -208,14 +213,9 @@ export interface NativeAddon {
   /** Commits `keep` rows of the last cycle and drops the others, without computing new ones. */
   commit(sequence: number, keep: number): Promise<void>;
   /** Commit, draft, verify and candidates for every entry in one evaluation. Nothing is committed of the new rows. */
-  cycle(batch: CycleEntry[]): Promise<CycleResult>;
-  /** New candidates (and draws) of the logits rows that the last cycle of `sequence` kept. */
-  candidates(
-    sequence: number,
-    edits: RowEdits[],
-    candidates: { temperature: number; count: number },
-    draw: DrawSpec | null,
-  ): Promise<Pick<CycleResult, 'ids' | 'logits' | 'logSums' | 'drawn'>>;
+  cycle(batch: PackedBatch): Promise<PackedResult>;
+  /** New candidates (and draws) of the logits rows that the last cycle of a sequence kept. */
+  candidates(request: PackedCandidates): Promise<PackedResult>;
   /** Whole logits [rows, vocab] or post-norm hidden rows [rows, hidden] of the last cycle. For tests and gates. */
   rows(sequence: number, what: 'logits' | 'hidden'): Promise<Float32Array>;
   /**

@@ -156,6 +156,12 @@ const table = {
     'Check that config.json belongs to these weights.',
   ),
   MTPLX_E_TOKENIZER: entry('{file}: {problem}.', 3, 500, 'The folder needs the tokenizer.json of its own model.'),
+  MTPLX_E_UNWRITABLE: entry(
+    'Cannot write {path}: {reason}.',
+    1,
+    500,
+    'Run in a folder that you may write to, or move what stands in the way.',
+  ),
 } as const;
 
 interface Entry<Message extends string> {

@@ -30,10 +30,17 @@ function ownSources(database: string): Compilation[] {
   return entries.filter(({ file }) => /^(kernels|native)\//.test(file.slice(packageRoot.length + 1)));
 }
 
-/** The same flags without the compiler (and its launcher) in front and the output behind. */
+/**
+ * The same flags without the compiler (and its launcher) in front, the output behind, warnings silenced for g++, and
+ * cmake-js's define, which would make a second compilation of every kernel.
+ */
 function clangCommand({ command }: Compilation): string {
-  const flags = command.replace(/^(\S*ccache\s+)?\S+/, '').replace(/ -o \S+ -c /, ' ');
-  return `${clang} -stdlib=libc++ -fsyntax-only -Werror ${flags}`;
+  const flags = command
+    .replace(/^(\S*ccache\s+)?\S+/, '')
+    .replace(/ -o \S+ -c /, ' ')
+    .replaceAll(/ -Wno-\S+| -DBUILDING_NODE_EXTENSION/g, '')
+    .replaceAll(/\s+/g, ' ');
+  return `${clang} -stdlib=libc++ -fsyntax-only -Werror${flags}`;
 }
 
 async function worker(): Promise<void> {

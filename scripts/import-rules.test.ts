@@ -23,7 +23,8 @@ function problems(root: string, files: Record<string, string>): string[] {
 const layers = {
   'cli/a.ts': "import '../harness/a.ts'; import '../reports/a.ts';",
   'harness/a.ts': "import { x } from '../runtime/index.ts';",
-  'reports/a.ts': "import 'node:fs'; import '../runtime/errors.ts';",
+  'reports/a.ts': "import 'node:fs'; import '../runtime/errors.ts'; import '../harness/record.ts';",
+  'harness/record.ts': '',
   'runtime/errors.ts': '',
   'runtime/index.ts': "export * from './engine/engine.ts'; import './decoding/cycle.ts'; export const x = 1;",
   'runtime/engine/engine.ts': "import type { A } from '../../native/types.ts'; import '../errors.ts';",

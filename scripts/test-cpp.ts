@@ -1,4 +1,5 @@
 // Builds and runs the C++ tests. Arguments go to CMake; MTPLX_CPP_BUILD names another build folder.
+// -DMTPLX_SANITIZE=ON or =thread runs them under sanitizers.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';

@@ -1,12 +1,42 @@
-// `npm test`: lint, types, TypeScript tests, C++ tests.
-import { runSteps } from './testing/steps.ts';
+// `npm test`: build, lint, types, imports, TypeScript tests, C++ tests. With --ci also what takes longer or needs more
+// tools: format, unused code, manifest, start-up, clang with libc++, sanitizers, deliberate bugs, mlx-lm.
+import { runSteps, type Step } from './testing/steps.ts';
 
-const node = process.execPath;
+const npm = (name: string, script: string): Step => ({ name, command: 'npm', args: ['run', '--silent', script] });
+const counting = (name: string, script: string, ...args: string[]): Step => ({
+  name,
+  command: process.execPath,
+  args: [script, ...args],
+  counts: true,
+});
+
+const ci = process.argv.includes('--ci');
 
 await runSteps([
-  { name: 'lint', command: 'npm', args: ['run', '--silent', 'lint'] },
-  { name: 'types', command: 'npm', args: ['run', '--silent', 'types'] },
-  { name: 'imports', command: node, args: ['scripts/check-imports.ts'] },
-  { name: 'TypeScript tests', command: node, args: ['scripts/test-ts.ts'], counts: true },
-  { name: 'C++ tests', command: node, args: ['scripts/test-cpp.ts'], counts: true },
+  npm('engine', 'build:native'),
+  npm('TypeScript build', 'build:ts'),
+  npm('lint', 'lint'),
+  npm('types', 'types'),
+  npm('imports', 'check:imports'),
+  ...(ci
+    ? [
+        npm('format', 'check:format'),
+        npm('unused code', 'check:unused'),
+        npm('command manifest', 'check:manifest'),
+        npm('start-up budget', 'check:startup'),
+        npm('engine with deliberate bugs', 'build:faulty'),
+      ]
+    : []),
+  counting('TypeScript tests', 'scripts/test-ts.ts'),
+  counting('C++ tests', 'scripts/test-cpp.ts'),
+  ...(ci
+    ? [
+        {
+          ...counting('C++ tests under AddressSanitizer and UBSan', 'scripts/test-cpp.ts', '-DMTPLX_SANITIZE=ON'),
+          env: { MTPLX_CPP_BUILD: 'build/asan' },
+        },
+        npm('no warnings under clang with libc++', 'check:warnings'),
+        npm('greedy tokens of mlx-lm', 'check:mlx-lm'),
+      ]
+    : []),
 ]);

@@ -1,4 +1,5 @@
 import { configureEngine, type EngineModel, kernelTimes } from '../../runtime/engine/engine.ts';
+import { median } from '../averages.ts';
 import type { EngineSequence } from '../../runtime/engine/sequence.ts';
 
 /**
@@ -52,9 +53,7 @@ async function measureOne(
     await cycle(sequence, 0, prompt, 0);
     let keep = prompt.length;
     const token = prompt.subarray(prompt.length - 1);
-    const walls: number[] = [];
-    const engines: number[] = [];
-    const kernelSums: number[] = [];
+    const samples: { wall: number; engine: number; kernels: number }[] = [];
     for (let i = -warmUpCycles; i < cycles; i++) {
       if (i === 0) {
         await kernelTimes();
@@ -64,18 +63,26 @@ async function measureOne(
       const wall = Number(process.hrtime.bigint() - begin);
       keep = 1;
       if (i >= 0) {
-        walls.push(wall);
-        engines.push(times.total);
-        kernelSums.push(times.commit + times.draft + times.verify + times.candidates);
+        const kernels = times.commit + times.draft + times.verify + times.candidates;
+        samples.push({ wall, engine: times.total, kernels });
       }
     }
-    const wall = median(walls) / 1e3;
-    const engine = median(engines) / 1e3;
-    const kernels = median(kernelSums) / 1e3;
+    const us = (of: (sample: (typeof samples)[number]) => number): number => median(samples.map(of)) / 1e3;
     const byKernel = (await kernelTimes())
       .map(({ name, ns, calls }) => ({ name, us: ns / 1e3 / cycles, calls: calls / cycles }))
       .sort((a, b) => b.us - a.us);
-    return { depth, threads, cycles, wall, engine, kernels, hop: wall - engine, overhead: engine - kernels, byKernel };
+    return {
+      depth,
+      threads,
+      cycles,
+      wall: us(({ wall }) => wall),
+      engine: us(({ engine }) => engine),
+      kernels: us(({ kernels }) => kernels),
+      // Medians of the differences: a cycle that the machine disturbed disturbs both of its terms.
+      hop: us(({ wall, engine }) => wall - engine),
+      overhead: us(({ engine, kernels }) => engine - kernels),
+      byKernel,
+    };
   } finally {
     await sequence.dispose();
   }
@@ -95,9 +102,4 @@ async function cycle(sequence: EngineSequence, keep: number, tokens: Int32Array,
     draw: null,
     edits: [],
   });
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[sorted.length >> 1]!;
 }

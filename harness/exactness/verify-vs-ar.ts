@@ -1,39 +1,57 @@
-import { Comparison, type Gate, oneByOne, prefilled, row, step } from './gate.ts';
+import type { CycleResult } from '../../runtime/engine/types.ts';
+import { Comparison, disposeAll, type Gate, oneByOne, prefilled, verify } from './gate.ts';
 
-/** Positions at which a verify batch starts; the last crosses a KV block. */
+/** Lengths of the history: almost none, one whose rows cross the end of a KV block (64), several blocks. */
 const positions = [1, 62, 300];
 const rowCounts = [2, 3, 4, 5, 6, 7, 8, 9];
 
-/** A verify batch of M rows gives each row the bits of the single-token step. */
+/** A verification of M rows gives each row the bits of the single-token step. */
 export const verifyVsAr: Gate = {
   name: 'verify-vs-ar',
-  claim: 'rows of a verify batch (M = 2..9) equal single steps bit for bit',
-  async run(input) {
-    const comparison = new Comparison('verify-vs-ar');
-    const { vocabSize, hiddenSize, mtp } = input.model.request.spec;
-    for (const position of positions) {
-      const base = await prefilled(input, position);
-      for (const rows of rowCounts) {
-        // With drafts where there is a head: the tokens are what it drafted.
-        const batch = await base.fork();
-        const first = input.tokens[position]!;
-        const result = mtp
-          ? await step(batch, { keep: 0, tokens: [first], depth: rows - 1 })
-          : await step(batch, { keep: 0, tokens: input.tokens.subarray(position, position + rows) });
-        const tokens = mtp ? [first, ...result.draftTokens] : [...input.tokens.subarray(position, position + rows)];
-        const logits = await batch.rows('logits');
-        const hidden = await batch.rows('hidden');
-        const single = await oneByOne(base, tokens);
-        for (let r = 0; r < rows; r++) {
-          const what = `position ${position}, M ${rows}, row ${r}`;
-          comparison.add(`${what}, logits`, row(logits, r, vocabSize), single.logits[r]!);
-          comparison.add(`${what}, hidden`, row(hidden, r, hiddenSize), single.hidden[r]!);
+  claim: 'rows of a verification (M = 2..9) equal single steps bit for bit',
+  run: (input) =>
+    Comparison.of('verify-vs-ar', input, async (comparison) => {
+      for (const position of positions) {
+        const base = await prefilled(input, position);
+        for (const rows of rowCounts) {
+          const batch = await base.fork();
+          const { result, tokens } = await verify(input, batch, { keep: 0, at: position, rows });
+          const single = await oneByOne(base, tokens);
+          const what = `position ${position}, M ${rows}`;
+          comparison.add(`${what}, logits`, await batch.rows('logits'), joined(single.logits));
+          comparison.add(`${what}, hidden`, await batch.rows('hidden'), joined(single.hidden));
+          comparison.addResults(what, { ...result, ...noDrafts }, mergedRows(single.results));
+          await disposeAll(batch, single.sequence);
         }
-        await batch.dispose();
-        await single.sequence.dispose();
+        await base.dispose();
       }
-      await base.dispose();
-    }
-    return comparison.report();
-  },
+    }),
 };
+
+const noDrafts = {
+  draftTokens: new Int32Array(),
+  draftCounts: new Int32Array(),
+  draftIds: new Int32Array(),
+  draftProbabilities: new Float64Array(),
+};
+
+/** Candidates and draws of cycles of one row as one cycle would report them. */
+function mergedRows(results: CycleResult[]): Omit<CycleResult, 'times'> {
+  return {
+    ...noDrafts,
+    ids: Int32Array.from(results.flatMap(({ ids }) => [...ids])),
+    logits: joined(results.map(({ logits }) => logits)),
+    logSums: Float64Array.from(results.flatMap(({ logSums }) => [...logSums])),
+    drawn: Int32Array.from(results.flatMap(({ drawn }) => [...drawn])),
+  };
+}
+
+function joined(parts: Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

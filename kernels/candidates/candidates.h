@@ -19,7 +19,7 @@ struct RowEdits {
 };
 
 struct CandidateSpec {
-  double temperature; // for the second log-sum-exp; 0 repeats the first
+  double temperature; // for the second log-sum-exp; 0 repeats the first, else in [1e-30, 1e30]
   int count;          // candidates wanted, 1 .. V
 };
 
@@ -30,6 +30,11 @@ struct CandidateOutput {
 };
 
 // logits f32 [R, V]; edits empty or one entry a row. W is the largest count.
+// Both throw std::invalid_argument: a count or temperature that cannot be used; an id outside the vocabulary, a mask
+// of another size or one that allows no id.
+void check_candidates(const CandidateSpec& spec, int vocab);
+void check_edits(const RowEdits& edits, int vocab);
+
 CandidateOutput candidates(const mx::array& logits,
                            const std::vector<CandidateSpec>& specs,
                            const std::vector<RowEdits>& edits,

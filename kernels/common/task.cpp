@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <stdexcept>
 
 #include "mlx/allocator.h"
 #include "mlx/backend/cpu/encoder.h"
@@ -64,6 +65,15 @@ class CpuPrimitive : public mx::Primitive {
   Phase phase_;
 };
 
+// Kernels read plain rows; a transposed or strided view would be misread without a word.
+void require_rows(const char* name, const std::vector<mx::array>& inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].flags().row_contiguous) {
+      throw std::invalid_argument(std::string("[") + name + "] Input " + std::to_string(i) + " is not row-contiguous.");
+    }
+  }
+}
+
 class CpuTask final : public CpuPrimitive {
  public:
   CpuTask(mx::Stream stream, const char* name, TaskBody body) : CpuPrimitive(stream, name), body_(std::move(body)) {}
@@ -75,6 +85,7 @@ class CpuTask final : public CpuPrimitive {
     encoder.dispatch([in = weak_all(inputs), out = weak_all(outputs), body = body_, timings = timings_, phase = phase_,
                       name = name_]() mutable {
       Stopwatch watch(timings.get(), phase, name);
+      require_rows(name, in);
       body(in, out);
     });
   }
@@ -98,6 +109,7 @@ class CpuUpdate final : public CpuPrimitive {
     encoder.dispatch([in = weak_all(inputs), out = weak(outputs[0]), copied, body = body_, timings = timings_,
                       phase = phase_, name = name_]() mutable {
       Stopwatch watch(timings.get(), phase, name);
+      require_rows(name, in);
       body(in, out, copied);
     });
   }

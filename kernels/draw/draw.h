@@ -10,8 +10,8 @@ namespace mtplx::kernels {
 // smallest prefix (by probability, ties to the lower id) whose mass before the
 // last member is < top_p, then at most top_k of them, renormalised in float64.
 struct Filter {
-  double temperature; // 0: the argmax, ties to the lower id
-  double top_p;       // (0, 1]
+  double temperature; // 0: the argmax, ties to the lower id; else in [1e-30, 1e30]
+  double top_p;       // (0, 1], 1: no cut
   int top_k;          // 0: no cut
 };
 
@@ -28,6 +28,9 @@ struct DrawSpec {
   Filter filter;
   Noise noise;
 };
+
+// Throws std::invalid_argument for a filter or a noise that no draw can use.
+void check_draw(const DrawSpec& spec);
 
 // One draw for each row of logits f32 [R, V].
 struct DrawOutput {

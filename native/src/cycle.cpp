@@ -1,9 +1,11 @@
 #include "native/src/cycle.h"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 #include "native/src/errors.h"
+#include "native/src/faults.h"
 #include "native/src/forward.h"
 
 namespace mtplx::native {
@@ -25,6 +27,13 @@ void check_usable(const Sequence& q) {
   }
 }
 
+void check_keep(const Sequence& q, int keep) {
+  int rows = q.pending ? q.pending->rows() : 0;
+  if (keep < 0 || keep > rows) {
+    misuse("Cannot keep " + std::to_string(keep) + " rows: the last cycle left " + std::to_string(rows) + ".");
+  }
+}
+
 // Marks the sequences as lost unless the work that follows ends well.
 class LostUnlessDone {
  public:
@@ -41,6 +50,43 @@ class LostUnlessDone {
   std::vector<Sequence*> sequences_;
 };
 
+// Spec of draw number `index`, for the token at absolute `position`.
+kernels::DrawSpec draw_spec(const DrawRequest& request, int index, int position) {
+  kernels::Noise noise{request.noise, 0.0, request.seed, request.choice, static_cast<uint32_t>(position)};
+  if (request.noise == kernels::Noise::Kind::uniform) {
+    noise.uniform = request.uniforms.at(index);
+  }
+  return {request.filter, noise};
+}
+
+// What the kernels would refuse half-way, when the sequences are lost: filters, noise, candidates, edits.
+void check_rows(const Sequence& q,
+                int rows,
+                const std::vector<kernels::RowEdits>& edits,
+                const CandidateRequest& candidates,
+                const std::optional<DrawRequest>& draw) {
+  int vocab = q.model->spec.vocab_size;
+  if (!edits.empty() && static_cast<int>(edits.size()) != rows) {
+    misuse("Edits need one entry for each logits row.");
+  }
+  if (draw && draw->noise == kernels::Noise::Kind::uniform && static_cast<int>(draw->uniforms.size()) != rows) {
+    misuse("Draws need one uniform number each.");
+  }
+  try {
+    if (rows > 0) {
+      kernels::check_candidates({candidates.temperature, candidates.count}, vocab);
+    }
+    for (const auto& row : edits) {
+      kernels::check_edits(row, vocab);
+    }
+    for (int r = 0; draw && r < rows; ++r) {
+      kernels::check_draw(draw_spec(*draw, r, 0));
+    }
+  } catch (const std::invalid_argument& e) {
+    misuse(e.what());
+  }
+}
+
 void check(const std::vector<CycleEntry>& batch) {
   if (batch.empty()) {
     misuse("A cycle needs at least one entry.");
@@ -56,10 +102,7 @@ void check(const std::vector<CycleEntry>& batch) {
       misuse("A sequence may stand in a cycle only once.");
     }
     check_usable(q);
-    int rows = q.pending ? q.pending->rows() : 0;
-    if (e.keep < 0 || e.keep > rows) {
-      misuse("Cannot keep " + std::to_string(e.keep) + " rows: the last cycle left " + std::to_string(rows) + ".");
-    }
+    check_keep(q, e.keep);
     if (e.tokens.empty()) {
       misuse("A cycle entry needs at least one token.");
     }
@@ -75,23 +118,11 @@ void check(const std::vector<CycleEntry>& batch) {
     if (e.depth > 0 && (e.tokens.size() != 1 || !q.use_mtp || !e.draft || q.length() + e.keep == 0)) {
       misuse("Drafts need a sequence with an MTP head and some history, one token and a draft sampler.");
     }
-    if (e.draft && e.draft->noise == kernels::Noise::Kind::uniform &&
-        static_cast<int>(e.draft->uniforms.size()) != e.depth) {
-      misuse("Drafts need one uniform number each.");
-    }
     int logits = e.logits == LogitsRows::none   ? 0
                  : e.logits == LogitsRows::last ? 1
                                                 : static_cast<int>(e.tokens.size()) + e.depth;
-    if (e.draw && e.draw->noise == kernels::Noise::Kind::uniform &&
-        static_cast<int>(e.draw->uniforms.size()) != logits) {
-      misuse("Draws need one uniform number for each logits row.");
-    }
-    if (!e.edits.empty() && static_cast<int>(e.edits.size()) != logits) {
-      misuse("Edits need one entry for each logits row.");
-    }
-    if (logits > 0 && (e.candidates.count < 1 || e.candidates.count > spec.vocab_size)) {
-      misuse("The number of candidates must lie between 1 and the vocabulary size.");
-    }
+    check_rows(q, logits, e.edits, e.candidates, e.draw);
+    check_rows(q, e.depth, {}, {1.0, 1}, e.draft);
   }
 }
 
@@ -107,17 +138,16 @@ mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows, mx::St
   return all ? x : mx::take(x, int_array(rows), 0, s);
 }
 
-// Spec of draw number `index`, for the token at absolute `position`.
-kernels::DrawSpec draw_spec(const DrawRequest& request, int index, int position) {
-  kernels::Noise noise{request.noise, 0.0, request.seed, request.choice, static_cast<uint32_t>(position)};
-  if (request.noise == kernels::Noise::Kind::uniform) {
-    noise.uniform = request.uniforms.at(index);
-  }
-  return {request.filter, noise};
-}
-
 kernels::AttentionSegment mtp_segment(const Sequence& q, int begin, int count) {
-  return {begin, count, q.mtp.rows, q.mtp.k_blocks, q.mtp.v_blocks, q.mtp.rows, {}};
+  kernels::AttentionSegment segment{begin, count, q.mtp.rows, q.mtp.k_blocks, q.mtp.v_blocks, q.mtp.rows, {}};
+  if (fault("mtp-cold")) {
+    for (auto* blocks : {&segment.k_blocks, &segment.v_blocks}) {
+      for (auto& block : *blocks) {
+        block = mx::zeros(block.shape(), block.dtype(), mx::Device::cpu);
+      }
+    }
+  }
+  return segment;
 }
 
 // Everything that the drafting of one batch leaves behind.
@@ -330,8 +360,10 @@ void read_drafts(const std::vector<CycleEntry>& batch, const Drafts& drafts, Cyc
   }
 }
 
-void evaluate_state(Sequence& sequence) {
+// Changes the committed state and evaluates it; a failure on the way loses the sequence.
+void change_state(Sequence& sequence, const std::function<void()>& change) {
   LostUnlessDone guard({&sequence});
+  change();
   std::vector<mx::array> state;
   sequence.collect(state);
   if (!state.empty()) {
@@ -472,15 +504,7 @@ RowResults recut(const Sequence& sequence,
     misuse("The sequence has no logits rows: its last cycle asked for none, or it was committed since.");
   }
   const RowRange& range = *sequence.pending->logits;
-  if (!edits.empty() && static_cast<int>(edits.size()) != range.count) {
-    misuse("Edits need one entry for each logits row.");
-  }
-  if (draw && draw->noise == kernels::Noise::Kind::uniform && static_cast<int>(draw->uniforms.size()) != range.count) {
-    misuse("Draws need one uniform number for each logits row.");
-  }
-  if (candidates.count < 1 || candidates.count > sequence.model->spec.vocab_size) {
-    misuse("The number of candidates must lie between 1 and the vocabulary size.");
-  }
+  check_rows(sequence, range.count, edits, candidates, draw);
   std::vector<WantedRow> wanted;
   std::vector<int32_t> rows;
   int first = sequence.length() + sequence.pending->rows() - range.count;
@@ -501,14 +525,13 @@ RowResults recut(const Sequence& sequence,
 
 void commit_now(Sequence& sequence, int keep, mx::Stream s) {
   check_usable(sequence);
-  sequence.commit(keep, s);
-  evaluate_state(sequence);
+  check_keep(sequence, keep);
+  change_state(sequence, [&] { sequence.commit(keep, s); });
 }
 
 void settle_now(Sequence& sequence, mx::Stream s) {
   check_usable(sequence);
-  settle_mtp(sequence, s);
-  evaluate_state(sequence);
+  change_state(sequence, [&] { settle_mtp(sequence, s); });
 }
 
 } // namespace mtplx::native

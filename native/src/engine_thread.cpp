@@ -38,6 +38,9 @@ mlx::core::Stream EngineThread::stream() const {
 }
 
 void EngineThread::run() {
+  // An engine that still winds up and its successor do not overlap. Never destroyed: a thread may hold it at exit.
+  static std::mutex& one_at_a_time = *new std::mutex;
+  std::lock_guard alone(one_at_a_time);
   mlx::core::set_default_device(mlx::core::Device::cpu);
   for (;;) {
     std::function<void()> job;
@@ -50,7 +53,11 @@ void EngineThread::run() {
       job = std::move(jobs_.front());
       jobs_.pop_front();
     }
-    job();
+    try {
+      job();
+    } catch (...) {
+      // Jobs report their errors themselves. One that cannot (out of memory in its report) must not end the process.
+    }
   }
   try {
     mlx::core::synchronize();

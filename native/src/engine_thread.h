@@ -18,7 +18,7 @@ class EngineThread {
   // The process's thread; started by the first owner and joined by the last.
   static std::shared_ptr<EngineThread> acquire();
 
-  // A job must not throw.
+  // A job reports its own errors: what it throws is dropped.
   void push(std::function<void()> job);
   // The CPU stream of the thread; call from jobs only.
   mlx::core::Stream stream() const;

@@ -1,5 +1,6 @@
 #include "native/src/forward.h"
 
+#include "kernels/common/isa.h"
 #include "kernels/common/thread_pool.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/rms_norm/rms_norm.h"
@@ -14,9 +15,10 @@ using kernels::linear_add;
 
 using kernels::InputNorm;
 
-// Deliberate bugs for the gates' negative controls: another kernel for some rows or threads.
+// Deliberate bugs for the gates' negative controls: another kernel for some rows, threads or instruction sets.
 bool other_kernel(int rows) {
-  return (fault("other-kernel") && rows > 1) || (fault("thread-sum") && kernels::threads() > 1);
+  return (fault("other-kernel") && rows > 1) || (fault("thread-sum") && kernels::threads() > 1) ||
+         (fault("isa-sum") && kernels::active_isa() != kernels::Isa::scalar);
 }
 
 mx::array stock_linear(const mx::array& x, const kernels::LinearWeight& weight, mx::Stream s) {
@@ -122,7 +124,7 @@ MtpRows mtp_forward(const Model& model,
   const MtpHead& head = *model.mtp;
   float eps = model.spec.rms_norm_eps;
   mx::array e = kernels::rms_norm(kernels::embedding(next, model.embed_tokens, s), head.norm_embedding, eps, s);
-  mx::array n = kernels::rms_norm(hidden, head.norm_hidden, eps, s);
+  mx::array n = fault("mtp-norm") ? hidden : kernels::rms_norm(hidden, head.norm_hidden, eps, s);
   mx::array x = project(mx::concatenate({e, n}, 1, s), {&head.fc}, s)[0];
   const auto& layer = std::get<AttentionLayer>(head.layer.mixer);
   auto out = attend(model, layer, x, {head.layer.input_norm, eps}, segments, s);

@@ -27,11 +27,6 @@ void KvCache::append(const mx::array& k, const mx::array& v, int begin, int coun
 }
 
 void Sequence::commit(int keep, mx::Stream s) {
-  int rows = pending ? pending->rows() : 0;
-  if (keep < 0 || keep > rows) {
-    throw EngineError("MTPLX_E_ENGINE_USAGE", "Cannot keep " + std::to_string(keep) + " rows: the last cycle left " +
-                                                  std::to_string(rows) + ".");
-  }
   if (keep > 0) {
     const PendingRows& p = *pending;
     for (size_t i = 0; i < kv.size(); ++i) {
@@ -54,7 +49,8 @@ void Sequence::commit(int keep, mx::Stream s) {
       hidden.clear();
       hidden.push_back({*p.hidden, p.begin + keep - 1, 1});
     } else {
-      hidden.push_back({*p.hidden, p.begin, keep});
+      int first = fault("hidden-row") && p.rows() > keep ? p.begin + 1 : p.begin;
+      hidden.push_back({*p.hidden, first, keep});
     }
     tokens.insert(tokens.end(), p.tokens.begin(), p.tokens.begin() + keep);
   }
@@ -126,6 +122,10 @@ Sequence fork(const Sequence& sequence) {
     for (auto& state : copy.gated_delta) {
       state.conv = kernels::gated_delta_zero_state(copy.model->spec.gated_delta).conv;
     }
+  }
+  if (fault("restore-hidden") && !copy.hidden.empty()) {
+    mx::array& row = copy.hidden.back().rows;
+    row = mx::zeros(row.shape(), row.dtype(), mx::Device::cpu);
   }
   return copy;
 }

@@ -56,8 +56,8 @@ struct Sequence {
   bool lost = false; // an evaluation failed half-way: the state is unknown
 
   int length() const { return static_cast<int>(tokens.size()); }
-  // Makes the first `keep` pending rows history and drops the others. Lazy: nothing is evaluated.
-  // Throws MTPLX_E_ENGINE_USAGE when `keep` is not in 0 .. pending rows.
+  // Makes the first `keep` (0 .. pending rows, checked by the caller) pending rows history and drops the others.
+  // Lazy: nothing is evaluated.
   void commit(int keep, mx::Stream s);
   // Every array that belongs to the committed state.
   void collect(std::vector<mx::array>& arrays) const;

@@ -62,9 +62,17 @@ bool Weights::quantized(const std::string& module, int* bits, int* group_size) c
   return true;
 }
 
-std::string Weights::where(const TensorPlan& plan) const {
-  const auto& source = plan.sources.at(0);
-  return "tensor '" + source.key + "' in " + files_.at(source.file);
+std::string Weights::where(const TensorPlan& plan, size_t source) const {
+  const auto& from = plan.sources.at(source);
+  return "tensor '" + from.key + "' in " + files_.at(from.file);
+}
+
+void Weights::wrong_shape(const TensorPlan& plan,
+                          size_t source,
+                          const std::string& expected,
+                          const mx::Shape& found) const {
+  throw EngineError("MTPLX_E_TENSOR_SHAPE", "Wrong shape of " + where(plan, source) + ": expected " + expected +
+                                                ", found " + shape_text(found) + ".");
 }
 
 mx::array Weights::resolve(const TensorPlan& plan) {
@@ -78,34 +86,45 @@ mx::array Weights::resolve(const TensorPlan& plan) {
     }
     parts.push_back(found->second);
   }
-  mx::array a = parts[0];
+  mx::array a = parts.at(0);
   if (plan.op == TensorOp::stack) {
+    for (size_t i = 0; i < parts.size(); ++i) {
+      if (parts[i].shape() != a.shape()) {
+        wrong_shape(plan, i, shape_text(a.shape()), parts[i].shape());
+      }
+    }
     a = mx::stack(parts, 0);
   } else if (plan.op != TensorOp::take) {
+    if (a.ndim() < 2 || a.shape(-2) % 2 != 0) {
+      wrong_shape(plan, 0, "an even number of rows", a.shape());
+    }
     a = half_rows(a, plan.op == TensorOp::second_half);
   }
   mx::Shape wanted(plan.shape.begin(), plan.shape.end());
   if (a.shape() != wanted) {
-    throw EngineError("MTPLX_E_TENSOR_SHAPE", "Wrong shape of " + where(plan) + ": expected " + shape_text(wanted) +
-                                                  ", found " + shape_text(a.shape()) + ".");
+    wrong_shape(plan, 0, shape_text(wanted), a.shape());
   }
   try {
     a = mx::contiguous(a);
     mx::eval(a);
   } catch (const std::exception& e) {
-    throw EngineError("MTPLX_E_FILE_BROKEN", "Cannot read " + where(plan) + ": " + e.what());
+    throw EngineError("MTPLX_E_FILE_BROKEN", "Cannot read " + where(plan, 0) + ": " + e.what());
   }
   return a;
 }
 
-mx::array Weights::take(const std::string& name) {
+const TensorPlan& Weights::plan_of(const std::string& name) const {
   auto found = plans_.find(name);
   if (found == plans_.end()) {
     throw EngineError("MTPLX_E_TENSOR_MISSING", "The checkpoint has no tensor '" + name + "', which the model needs.");
   }
-  TensorPlan plan = found->second;
+  return found->second;
+}
+
+mx::array Weights::take(const std::string& name) {
+  TensorPlan plan = plan_of(name);
   mx::array a = resolve(plan);
-  plans_.erase(found);
+  plans_.erase(name);
   if (plan.op == TensorOp::take || plan.op == TensorOp::stack) {
     for (const auto& source : plan.sources) {
       arrays_[source.file].erase(source.key);
@@ -122,9 +141,8 @@ mx::array Weights::take_f32(const std::string& name) {
 }
 
 mx::array Weights::take_norm(const std::string& name) {
-  bool raw = raw_norms_.at(norm_group(name).value());
   mx::array a = take_f32(name);
-  if (raw) {
+  if (raw_norms_.at(norm_group(name).value())) {
     a = mx::add(a, mx::array(1.0f));
     mx::eval(a);
   }
@@ -195,11 +213,16 @@ kernels::LinearWeight Weights::requantised(const std::string& module, int bits, 
   int from_bits = 0;
   int from_group = 0;
   bool packed = quantized(module, &from_bits, &from_group);
-  mx::array weight = resolve(plans_.at(module + ".weight"));
+  mx::array weight = resolve(plan_of(module + ".weight"));
+  int width = packed ? weight.shape(-1) * 32 / from_bits : weight.shape(-1);
+  if (width % group_size != 0) {
+    throw EngineError("MTPLX_E_OPTION", "Groups of " + std::to_string(group_size) + " do not divide the " +
+                                            std::to_string(width) + " columns of " + module + ".");
+  }
   std::vector<mx::array> parts = {weight};
   if (packed) {
-    parts.push_back(resolve(plans_.at(module + ".scales")));
-    parts.push_back(resolve(plans_.at(module + ".biases")));
+    parts.push_back(resolve(plan_of(module + ".scales")));
+    parts.push_back(resolve(plan_of(module + ".biases")));
   }
   std::vector<std::vector<mx::array>> pieces(3);
   for (int begin = 0; begin < weight.shape(0); begin += chunk) {

@@ -51,7 +51,12 @@ class Weights {
  private:
   void decide_norm_convention();
   mx::array resolve(const TensorPlan& plan);
-  std::string where(const TensorPlan& plan) const;
+  const TensorPlan& plan_of(const std::string& name) const;
+  std::string where(const TensorPlan& plan, size_t source) const;
+  [[noreturn]] void wrong_shape(const TensorPlan& plan,
+                                size_t source,
+                                const std::string& expected,
+                                const mx::Shape& found) const;
   std::vector<mx::array> take_parts(const std::string& module);
   kernels::LinearWeight linear_of(const std::string& module, std::vector<mx::array> parts) const;
 

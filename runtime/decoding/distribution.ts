@@ -1,6 +1,6 @@
 import type { Filter } from '../engine/types.ts';
 import { exp, log } from './fixed-math.ts';
-import { purposes, type RandomKey, uniform } from './random.ts';
+import { purposes, type Uniforms } from './random.ts';
 
 /** A distribution over token ids, by falling probability, ties by rising id. Probabilities sum to 1 in float64. */
 export interface Distribution {
@@ -17,7 +17,7 @@ export interface Candidates {
 }
 
 /**
- * softmax(logits / temperature), then top-p (members while the mass before them is < topP), then the first topK, then
+ * softmax(logits / temperature), then top-p (members while the mass before them is < topP; 1 cuts nothing), then the first topK, then
  * renormalised: in this order, the one of mlx-lm. Temperature 0 is the argmax. Exact when the candidates reach as far
  * as topK, or over the whole vocabulary without one. The twin of kernels/draw.
  */
@@ -27,9 +27,11 @@ export function distribution(candidates: Candidates, filter: Filter): Distributi
     return { ids: ids.slice(0, 1), probabilities: Float64Array.of(1) };
   }
   const limit = filter.topK > 0 ? Math.min(filter.topK, ids.length) : ids.length;
+  // The sum may round to 1 before the last member: a topP of 1 cuts nothing.
+  const topP = filter.topP < 1 ? filter.topP : Infinity;
   const kept: number[] = [];
   let mass = 0;
-  for (let i = 0; i < limit && (i === 0 || mass < filter.topP); i++) {
+  for (let i = 0; i < limit && (i === 0 || mass < topP); i++) {
     const p = exp(logits[i]! / filter.temperature - logSum);
     if (i > 0 && p === 0) {
       break;
@@ -62,12 +64,12 @@ export function drawUniform({ ids, probabilities }: Distribution, u: number): nu
  * argmax of ln p + Gumbel noise, ties to the lower id: a draw from the distribution whose noise is keyed by the token,
  * so that two similar distributions at one position mostly give the same token.
  */
-export function drawGumbel({ ids, probabilities }: Distribution, key: RandomKey, position: number): number {
+export function drawGumbel({ ids, probabilities }: Distribution, position: number, uniforms: Uniforms): number {
   let best = -1;
   let bestScore = -Infinity;
   for (let i = 0; i < ids.length; i++) {
     const id = ids[i]!;
-    const score = log(probabilities[i]!) - log(-log(uniform(key, position, purposes.gumbel, id)));
+    const score = log(probabilities[i]!) - log(-log(uniforms(position, purposes.gumbel, id)));
     if (score > bestScore || best < 0 || (score === bestScore && id < best)) {
       best = id;
       bestScore = score;

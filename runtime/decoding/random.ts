@@ -14,6 +14,12 @@ export interface RandomKey {
   choice: number;
 }
 
+/**
+ * One number in (0, 1) for each decision. `word` tells apart numbers of one position and purpose: the token id of
+ * Gumbel noise, the index in its cycle of a draft.
+ */
+export type Uniforms = (position: number, purpose: Purpose, word?: number) => number;
+
 const rounds = 10;
 
 /** Four 32-bit words from a counter of four and a key of two. `out` is overwritten and returned. */
@@ -68,4 +74,9 @@ export function uniform(key: RandomKey, position: number, purpose: Purpose, toke
   philox4x32(counterWords, keyWords, resultWords);
   const bits = (resultWords[0]! >>> 5) * 67108864 + (resultWords[1]! >>> 6);
   return bits === 0 ? 2 ** -54 : bits * 2 ** -53;
+}
+
+/** The numbers of one request. */
+export function uniformsOf(key: RandomKey): Uniforms {
+  return (position, purpose, word) => uniform(key, position, purpose, word);
 }

@@ -1,4 +1,7 @@
-/** Finds stop strings in streamed text, across the borders of its pieces. */
+/**
+ * Finds stop strings in streamed text, across the borders of its pieces. The one that is complete first ends the text
+ * (of those that end together the longest), so that the outcome does not depend on how the text was cut.
+ */
 export class StopStrings {
   readonly #stops: string[];
   #held = '';
@@ -19,17 +22,18 @@ export class StopStrings {
       return '';
     }
     const all = this.#held + text;
-    let at = -1;
+    let first: { start: number; end: number; stop: string } | null = null;
     for (const stop of this.#stops) {
-      const i = all.indexOf(stop);
-      if (i >= 0 && (at < 0 || i < at)) {
-        at = i;
-        this.#found = stop;
+      const start = all.indexOf(stop);
+      const end = start + stop.length;
+      if (start >= 0 && (first === null || end < first.end || (end === first.end && start < first.start))) {
+        first = { start, end, stop };
       }
     }
-    if (at >= 0) {
+    if (first !== null) {
       this.#held = '';
-      return all.slice(0, at);
+      this.#found = first.stop;
+      return all.slice(0, first.start);
     }
     const hold = this.#holdBack(all);
     this.#held = all.slice(all.length - hold);

@@ -5,9 +5,9 @@ import { EngineSequence } from './sequence.ts';
 
 export interface EngineOptions {
   /** `cpu` is the one backend that passes every gate; others are refused by name. */
-  backend?: string;
+  backend?: string | undefined;
   /** Threads of the kernels, at least 1. Default: the physical cores. */
-  threads?: number;
+  threads?: number | undefined;
 }
 
 /** A call of the addon; what it throws or rejects with becomes a MtplxError. */

@@ -1,6 +1,7 @@
 import type { CycleEntry, CycleResult, DrawSpec, RowEdits, SequenceState } from '../../native/types.ts';
 import { fromNative, MtplxError } from '../errors.ts';
 import { addon } from './addon.ts';
+import { decodeCandidates, decodeResult, encodeBatch, encodeCandidates } from './wire.ts';
 
 /** One growing text in the engine: committed history, and the pending rows of its last cycle. */
 export class EngineSequence {
@@ -12,8 +13,8 @@ export class EngineSequence {
   }
 
   /** One cycle of this sequence alone; see CycleEntry in native/types.ts. */
-  async cycle(entry: Omit<CycleEntry, 'sequence'>): Promise<CycleResult> {
-    return cycleBatch([{ sequence: this, entry }]);
+  cycle(entry: Omit<CycleEntry, 'sequence'>): Promise<CycleResult> {
+    return runBatch([this], [entry]);
   }
 
   /** Makes the first `keep` rows of the last cycle history and drops the others. */
@@ -27,7 +28,9 @@ export class EngineSequence {
     candidates: { temperature: number; count: number },
     draw: DrawSpec | null,
   ): Promise<Pick<CycleResult, 'ids' | 'logits' | 'logSums' | 'drawn'>> {
-    return this.#call((handle) => addon().candidates(handle, edits, candidates, draw));
+    return decodeCandidates(
+      await this.#call((handle) => addon().candidates(encodeCandidates(handle, edits, candidates, draw))),
+    );
   }
 
   /** Whole logits [rows, V] or post-norm hidden rows [rows, H] of the last cycle. */
@@ -75,12 +78,26 @@ export class EngineSequence {
 }
 
 /** One native call for several sequences of one model; results stand in the order of the batch. */
-export async function cycleBatch(
+export function cycleBatch(
   batch: { sequence: EngineSequence; entry: Omit<CycleEntry, 'sequence'> }[],
 ): Promise<CycleResult> {
-  const entries = batch.map(({ sequence, entry }) => ({ ...entry, sequence: sequence.handle }));
+  return runBatch(
+    batch.map(({ sequence }) => sequence),
+    batch.map(({ entry }) => entry),
+  );
+}
+
+/** One Promise around the native one, and no copies of entries: this runs once a cycle, on cold caches. */
+async function runBatch(
+  sequences: readonly EngineSequence[],
+  entries: readonly Omit<CycleEntry, 'sequence'>[],
+): Promise<CycleResult> {
+  const packed = encodeBatch(
+    sequences.map(({ handle }) => handle),
+    entries,
+  );
   try {
-    return await addon().cycle(entries);
+    return decodeResult(await addon().cycle(packed));
   } catch (error) {
     throw fromNative(error);
   }

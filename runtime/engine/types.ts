@@ -1,14 +1,11 @@
 /** The addon's types, for those who may not import native/. */
 export type {
-  BuildInfo,
   CycleEntry,
   CycleResult,
   CycleTimes,
   DrawSpec,
   FamilyName,
   Filter,
-  Isa,
-  LoadedModel,
   LoadProgress,
   LoadRequest,
   ModelSpec,

@@ -17,6 +17,8 @@ export interface ModelConfig {
   /** `mlx_lm_extra_tensors.mtp_file`: a sidecar named by the config. */
   mtpFile: string | null;
   eosIds: number[];
+  /** Positions that the model was made for; null where the config does not say. */
+  maxPositions: number | null;
 }
 
 const count = z.int().positive();
@@ -42,6 +44,7 @@ const common = z.looseObject({
   rms_norm_eps: z.number().positive().default(1e-6),
   mtp_num_hidden_layers: z.int().nonnegative().default(0),
   layer_types: z.array(layerKind).nullish(),
+  max_position_embeddings: count.nullish(),
 });
 const dense = z.looseObject({ intermediate_size: count });
 const experts = z.looseObject({
@@ -118,6 +121,7 @@ export function parseConfig(text: string, file: string): ModelConfig {
     declaredMtpLayers: c.mtp_num_hidden_layers,
     mtpFile: sidecarName(outer, file),
     eosIds: eosIds(outer, file).concat(inner === outer ? [] : eosIds(inner, file)),
+    maxPositions: c.max_position_embeddings ?? null,
   };
 }
 

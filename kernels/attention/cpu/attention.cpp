@@ -57,6 +57,9 @@ Segment take_segment(const AttentionSegment& from,
   check(static_cast<int>(from.k_blocks.size()) == blocks && from.v_blocks.size() == from.k_blocks.size(),
         "a segment needs one block for every 64 rows.");
   for (int b = 0; b < blocks; ++b) {
+    check(from.k_blocks[b].shape() == mx::Shape({spec.kv_heads, spec.head_dim, tokens}) &&
+              from.v_blocks[b].shape() == mx::Shape({spec.kv_heads, tokens, spec.head_dim}),
+          "a block has the wrong shape.");
     to.k_blocks.push_back(static_cast<int>(inputs.size()));
     inputs.push_back(from.k_blocks[b]);
     to.v_blocks.push_back(static_cast<int>(inputs.size()));
@@ -278,6 +281,7 @@ AttentionOutput attention(const mx::array& q,
                           const AttentionSpec& spec,
                           const std::vector<AttentionSegment>& segments,
                           mx::Stream s) {
+  check(q.ndim() == 2 && k.ndim() == 2, "q, k and v do not fit the heads.");
   int rows = q.shape(0);
   check(spec.head_dim % 16 == 0, "head_dim must be a multiple of 16, got " + std::to_string(spec.head_dim) + ".");
   check(spec.query_heads % spec.kv_heads == 0, "query heads must be a multiple of the KV heads.");
@@ -285,6 +289,8 @@ AttentionOutput attention(const mx::array& q,
   check(q.shape(1) == spec.query_heads * spec.head_dim * (spec.gated ? 2 : 1) && k.shape() == v.shape() &&
             k.shape(0) == rows && k.shape(1) == spec.kv_heads * spec.head_dim,
         "q, k and v do not fit the heads.");
+  check(q_norm.shape() == mx::Shape({spec.head_dim}) && k_norm.shape() == q_norm.shape(),
+        "the norms must be f32 [head_dim].");
   Call call{spec, frequencies(spec), {}, rows, 0};
   std::vector<mx::array> inputs = {q, k, v, q_norm, k_norm};
   for (const auto& segment : segments) {

@@ -1,6 +1,7 @@
 #include "kernels/candidates/candidates.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -19,16 +20,8 @@ void check(bool ok, const char* message) {
   }
 }
 
-void check_edits(const mx::array& logits, const std::vector<RowEdits>& edits) {
-  int vocab = logits.shape(1);
-  check(static_cast<int>(edits.size()) == logits.shape(0), "one RowEdits for each row is needed.");
-  for (const auto& row : edits) {
-    check(row.mask.empty() || row.mask.size() == static_cast<size_t>((vocab + 31) / 32),
-          "a mask has ceil(V / 32) words.");
-    for (const auto& e : row.edits) {
-      check(e.id >= 0 && e.id < vocab, "an edit's id is outside the vocabulary.");
-    }
-  }
+void check_logits(const mx::array& logits) {
+  check(logits.ndim() == 2 && logits.dtype() == mx::float32, "logits must be f32 [R, V].");
 }
 
 void apply(const RowEdits& edits, int vocab, float* row) {
@@ -45,6 +38,28 @@ void apply(const RowEdits& edits, int vocab, float* row) {
 }
 
 } // namespace
+
+void check_candidates(const CandidateSpec& spec, int vocab) {
+  check(spec.count >= 1 && spec.count <= vocab, "the count lies outside 1 .. V.");
+  check(usable_temperature(spec.temperature), "the temperature must be 0 or lie in [1e-30, 1e30].");
+}
+
+void check_edits(const RowEdits& edits, int vocab) {
+  for (const auto& e : edits.edits) {
+    check(e.id >= 0 && e.id < vocab, "an edit's id is outside the vocabulary.");
+  }
+  if (edits.mask.empty()) {
+    return;
+  }
+  check(edits.mask.size() == static_cast<size_t>((vocab + 31) / 32), "a mask has ceil(V / 32) words.");
+  int used = vocab % 32;
+  uint32_t last = used == 0 ? edits.mask.back() : edits.mask.back() & ((1u << used) - 1);
+  bool any = last != 0;
+  for (size_t i = 0; !any && i + 1 < edits.mask.size(); ++i) {
+    any = edits.mask[i] != 0;
+  }
+  check(any, "a mask allows no id.");
+}
 
 std::vector<int32_t> largest(const float* x, int size, int count) {
   std::vector<int32_t> best;
@@ -97,14 +112,13 @@ CandidateOutput candidates(const mx::array& logits,
                            const std::vector<CandidateSpec>& specs,
                            const std::vector<RowEdits>& edits,
                            mx::Stream s) {
-  check(logits.ndim() == 2 && logits.dtype() == mx::float32, "logits must be f32 [R, V].");
+  check_logits(logits);
   int rows = logits.shape(0);
   int vocab = logits.shape(1);
   check(static_cast<int>(specs.size()) == rows, "one spec for each row is needed.");
   int width = 1;
   for (const auto& spec : specs) {
-    check(spec.count >= 1 && spec.count <= vocab, "the count lies outside 1 .. V.");
-    check(spec.temperature >= 0.0, "the temperature must not be negative.");
+    check_candidates(spec, vocab);
     width = std::max(width, spec.count);
   }
   mx::array input = edits.empty() ? logits : edited(logits, edits, s);
@@ -115,9 +129,7 @@ CandidateOutput candidates(const mx::array& logits,
         parallel_for(rows, [&](int r) {
           const float* x = in[0].data<float>() + static_cast<size_t>(r) * vocab;
           std::vector<int32_t> best = largest(x, vocab, specs[r].count);
-          if (best.empty()) {
-            throw std::invalid_argument("[candidates] A row has no finite logit.");
-          }
+          check(!best.empty() && !std::isinf(x[best[0]]), "the largest logit of a row is not finite.");
           int32_t* ids = out[0].data<int32_t>() + static_cast<size_t>(r) * width;
           float* values = out[1].data<float>() + static_cast<size_t>(r) * width;
           for (int i = 0; i < width; ++i) {
@@ -136,7 +148,11 @@ CandidateOutput candidates(const mx::array& logits,
 }
 
 mx::array edited(const mx::array& logits, const std::vector<RowEdits>& edits, mx::Stream s) {
-  check_edits(logits, edits);
+  check_logits(logits);
+  check(static_cast<int>(edits.size()) == logits.shape(0), "one RowEdits for each row is needed.");
+  for (const auto& row : edits) {
+    check_edits(row, logits.shape(1));
+  }
   return cpu_task1(
       "edited", {logits}, {logits.shape(), mx::float32},
       [edits](const std::vector<mx::array>& in, std::vector<mx::array>& out) {

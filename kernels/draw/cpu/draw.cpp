@@ -1,6 +1,8 @@
 #include "kernels/draw/draw.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "kernels/candidates/cpu/row.h"
 #include "kernels/common/fixed_math64.h"
@@ -22,16 +24,18 @@ Support support_of(const float* x, int vocab, const Filter& filter) {
   bool greedy = filter.temperature == 0.0;
   int limit = greedy ? 1 : filter.top_k > 0 ? std::min(filter.top_k, vocab) : vocab;
   std::vector<int32_t> best = largest(x, vocab, limit);
-  if (best.empty()) {
-    throw std::invalid_argument("[draw] A row has no finite logit.");
+  if (best.empty() || std::isinf(x[best[0]])) {
+    throw std::invalid_argument("[draw] The largest logit of a row is not finite.");
   }
   if (greedy) {
     return {{best[0]}, {1.0}};
   }
   double log_sum = MTPLX_SELECT_ISA(log_sum_exp)(x, vocab, filter.temperature, x[best[0]]);
   Support kept;
+  // The sum may round to 1 before the last member: a top-p of 1 cuts nothing.
+  double limit_p = filter.top_p < 1.0 ? filter.top_p : std::numeric_limits<double>::infinity();
   double mass = 0.0;
-  for (size_t i = 0; i < best.size() && (i == 0 || mass < filter.top_p); ++i) {
+  for (size_t i = 0; i < best.size() && (i == 0 || mass < limit_p); ++i) {
     double p = fixed64::exp(static_cast<double>(x[best[i]]) / filter.temperature - log_sum);
     if (i > 0 && p == 0.0) {
       break;
@@ -80,27 +84,31 @@ int32_t draw_from(const Support& support, const DrawSpec& spec) {
                                                  : by_gumbel(support, spec.noise);
 }
 
-void check(const DrawSpec& spec) {
+} // namespace
+
+void check_draw(const DrawSpec& spec) {
   const Filter& f = spec.filter;
-  if (!(f.temperature >= 0.0) || !(f.top_p > 0.0 && f.top_p <= 1.0) || f.top_k < 0) {
-    throw std::invalid_argument("[draw] A filter needs temperature >= 0, top-p in (0, 1] and top-k >= 0.");
+  if (!usable_temperature(f.temperature) || !(f.top_p > 0.0 && f.top_p <= 1.0) || f.top_k < 0) {
+    throw std::invalid_argument(
+        "[draw] A filter needs temperature 0 or in [1e-30, 1e30], top-p in (0, 1] and top-k >= 0.");
   }
   if (f.temperature > 0.0 && spec.noise.kind == Noise::Kind::none) {
     throw std::invalid_argument("[draw] A draw at a temperature above 0 needs noise.");
   }
+  if (spec.noise.kind == Noise::Kind::uniform && !(spec.noise.uniform > 0.0 && spec.noise.uniform < 1.0)) {
+    throw std::invalid_argument("[draw] A uniform number must lie in (0, 1).");
+  }
 }
 
-} // namespace
-
 DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs, mx::Stream s) {
-  int rows = logits.shape(0);
-  int vocab = logits.shape(1);
-  if (logits.ndim() != 2 || logits.dtype() != mx::float32 || static_cast<int>(specs.size()) != rows) {
+  if (logits.ndim() != 2 || logits.dtype() != mx::float32 || specs.size() != static_cast<size_t>(logits.shape(0))) {
     throw std::invalid_argument("[draw] logits must be f32 [R, V] with one spec a row.");
   }
+  int rows = logits.shape(0);
+  int vocab = logits.shape(1);
   int width = 1;
   for (const auto& spec : specs) {
-    check(spec);
+    check_draw(spec);
     int k = spec.filter.temperature == 0.0 ? 1 : spec.filter.top_k;
     width = std::max(width, k > 0 ? std::min(k, vocab) : vocab);
   }

@@ -163,18 +163,24 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
                              const GatedDeltaSpec& spec,
                              const std::vector<GatedDeltaSegment>& segments,
                              mx::Stream s) {
+  check(qkv.ndim() == 2, "the inputs do not fit the heads.");
   int rows = qkv.shape(0);
   check(spec.key_dim % 16 == 0 && spec.value_dim % 16 == 0 && spec.value_heads % spec.key_heads == 0,
         "head dims must be multiples of 16 and value heads a multiple of the key heads.");
   check(qkv.shape(1) == channels_of(spec) && z.shape() == mx::Shape({rows, spec.value_heads * spec.value_dim}) &&
             b.shape() == mx::Shape({rows, spec.value_heads}) && a.shape() == b.shape() &&
-            weights.conv.shape() == mx::Shape({spec.conv_kernel, channels_of(spec)}),
+            weights.conv.shape() == mx::Shape({spec.conv_kernel, channels_of(spec)}) &&
+            weights.a_log.shape() == mx::Shape({spec.value_heads}) &&
+            weights.dt_bias.shape() == weights.a_log.shape() && weights.norm.shape() == mx::Shape({spec.value_dim}),
         "the inputs do not fit the heads.");
   Call call{spec, {}, rows};
   std::vector<mx::array> inputs = {qkv, z, b, a, weights.conv, weights.a_log, weights.dt_bias, weights.norm};
   for (const auto& segment : segments) {
     check(segment.row_begin >= 0 && segment.row_count > 0 && segment.row_begin + segment.row_count <= rows,
           "a segment's rows lie outside the input.");
+    check(segment.state.recurrent.shape() == mx::Shape({spec.value_heads, spec.key_dim, spec.value_dim}) &&
+              segment.state.conv.shape() == mx::Shape({spec.conv_kernel - 1, channels_of(spec)}),
+          "a segment's state does not fit the heads.");
     call.segments.push_back({segment.row_begin, segment.row_count, static_cast<int>(inputs.size())});
     inputs.push_back(segment.state.recurrent);
     inputs.push_back(segment.state.conv);

@@ -42,14 +42,16 @@ mx::array row_major(const mx::array& a) {
 }
 
 // Memory that starts at a cache line, which MLX's allocator does not promise; zeros.
-mx::array line_bytes(size_t bytes) {
+mx::array line_bytes(const LinearLayout& l) {
+  size_t bytes = l.block_bytes() * l.blocks();
   size_t whole = (bytes + 63) / 64 * 64;
   void* memory = std::aligned_alloc(64, whole);
   if (!memory) {
     throw std::bad_alloc();
   }
   std::memset(memory, 0, whole);
-  return mx::array(memory, {static_cast<int>(bytes)}, mx::uint8, [](void* p) { std::free(p); });
+  // Two axes: one could not count the bytes of a table beyond 2 GiB.
+  return mx::array(memory, {l.blocks(), static_cast<int>(l.block_bytes())}, mx::uint8, [](void* p) { std::free(p); });
 }
 
 LinearWeight packed(const LinearLayout& l, mx::Dtype element, mx::array data) {
@@ -124,14 +126,14 @@ LinearLayout layout_of(const LinearWeight& w) {
 }
 
 LinearWeight dense_weight(const mx::array& weight) {
-  check(weight.ndim() == 2, "a weight has two axes, got " + dims(weight) + ".");
+  check(weight.ndim() == 2 && weight.size() > 0, "a weight has two axes and is not empty, got " + dims(weight) + ".");
   Element element = element_of(weight.dtype(), "a dense weight");
   mx::array w = row_major(weight);
   int N = w.shape(0);
   int K = w.shape(1);
   LinearLayout l{N, K, 0, K, element};
   size_t eb = element_bytes(element);
-  mx::array data = line_bytes(l.block_bytes() * l.blocks());
+  mx::array data = line_bytes(l);
   auto* bytes = data.data<uint8_t>();
   const auto* from = static_cast<const uint8_t*>(static_cast<const void*>(w.data<void>()));
   for (int n = 0; n < N; ++n) {
@@ -150,8 +152,8 @@ LinearWeight affine_weight(
         "no " + std::to_string(bits) + "-bit weights: use 2, 3, 4, 5, 6 or 8 bits.");
   check(group_size == 32 || group_size == 64 || group_size == 128,
         "no groups of " + std::to_string(group_size) + ": use 32, 64 or 128.");
-  check(weight.ndim() == 2 && weight.dtype() == mx::uint32 && scales.ndim() == 2,
-        "a packed weight is u32 [N, K * bits / 32] with scales [N, K / group size].");
+  check(weight.ndim() == 2 && weight.dtype() == mx::uint32 && scales.ndim() == 2 && weight.size() > 0,
+        "a packed weight is u32 [N, K * bits / 32] with scales [N, K / group size], and not empty.");
   int N = weight.shape(0);
   int K = scales.shape(1) * group_size;
   check(static_cast<int64_t>(weight.shape(1)) * 32 == static_cast<int64_t>(K) * bits && scales.shape(0) == N &&
@@ -163,7 +165,7 @@ LinearWeight affine_weight(
   mx::array s = row_major(scales);
   mx::array b = row_major(biases);
   LinearLayout l{N, K, bits, group_size, element};
-  mx::array data = line_bytes(l.block_bytes() * l.blocks());
+  mx::array data = line_bytes(l);
   auto* bytes = data.data<uint8_t>();
   const auto* words = static_cast<const uint8_t*>(static_cast<const void*>(w.data<void>()));
   const auto* scale = static_cast<const uint8_t*>(static_cast<const void*>(s.data<void>()));
@@ -218,8 +220,10 @@ mx::array linear_swiglu(
 
 mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::array& residual, mx::Stream s) {
   check_input(x, weight);
-  check(residual.ndim() == 2 && residual.shape(0) == x.shape(0) && residual.shape(1) == weight.out_features,
-        "residual must be [M, N], got " + dims(residual) + ".");
+  check(residual.ndim() == 2 && residual.shape(0) == x.shape(0) && residual.shape(1) == weight.out_features &&
+            residual.dtype() == mx::float32,
+        "residual must be f32 [" + std::to_string(x.shape(0)) + ", " + std::to_string(weight.out_features) + "], got " +
+            dims(residual) + ".");
   return cpu_task1(
       "linear_add", {x, weight.data[0], residual}, {{x.shape(0), weight.out_features}, mx::float32},
       [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {

@@ -1,7 +1,9 @@
 #include "kernels/moe/moe.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <numeric>
 
 #include "kernels/common/fixed_math64.h"
@@ -25,6 +27,14 @@ std::vector<Choice> route(const float* logits, const MoeSpec& spec) {
   for (int e = 0; e < spec.experts; ++e) {
     p[e] = fixed64::exp(logits[e] - top);
     sum += p[e];
+  }
+  if (std::isnan(sum)) {
+    // Beside a NaN or +infinity there is no order to sort by: the row becomes NaN, whatever its experts.
+    std::vector<Choice> chosen;
+    for (int e = 0; e < spec.experts_per_token; ++e) {
+      chosen.push_back({e, std::numeric_limits<float>::quiet_NaN()});
+    }
+    return chosen;
   }
   std::vector<int> order(spec.experts);
   std::iota(order.begin(), order.end(), 0);
@@ -71,13 +81,32 @@ std::vector<float> run_mlp(const Mlp& mlp, const std::vector<mx::array>& in, con
   return y;
 }
 
+bool agrees(const LinearWeight& w, int in, int out) {
+  return w.in_features == in && w.out_features == out;
+}
+
+void check_input(const mx::array& x, const MoeWeights& w, const MoeSpec& spec) {
+  if (static_cast<int>(w.experts.size()) != spec.experts || spec.experts_per_token < 1 ||
+      spec.experts_per_token > spec.experts || w.router.out_features != spec.experts) {
+    throw std::invalid_argument("[moe] The router, the experts and the spec do not agree.");
+  }
+  int H = w.router.in_features;
+  if (x.ndim() != 2 || x.shape(1) != H || x.dtype() != mx::float32) {
+    throw std::invalid_argument("[moe] x must be f32 [M, " + std::to_string(H) + "].");
+  }
+  auto fits = [&](const MoeExpert& e) {
+    int F = e.gate.out_features;
+    return agrees(e.gate, H, F) && agrees(e.up, H, F) && agrees(e.down, F, H);
+  };
+  if (!std::all_of(w.experts.begin(), w.experts.end(), fits) || !fits(w.shared) || !agrees(w.shared_gate, H, 1)) {
+    throw std::invalid_argument("[moe] An expert's gate and up must be [F, H], its down [H, F], shared_gate [1, H].");
+  }
+}
+
 } // namespace
 
 mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec, mx::Stream s) {
-  if (static_cast<int>(weights.experts.size()) != spec.experts || spec.experts_per_token < 1 ||
-      spec.experts_per_token > spec.experts || weights.router.out_features != spec.experts) {
-    throw std::invalid_argument("[moe] The router, the experts and the spec do not agree.");
-  }
+  check_input(x, weights, spec);
   std::vector<mx::array> inputs = {x, weights.router.data[0], weights.shared_gate.data[0]};
   Mlp shared = take(weights.shared, inputs);
   std::vector<Mlp> experts;

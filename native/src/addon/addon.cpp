@@ -1,6 +1,8 @@
 #include <napi.h>
 
 #include <chrono>
+#include <cstring>
+#include <system_error>
 
 #include "kernels/common/isa.h"
 #include "kernels/common/thread_pool.h"
@@ -9,6 +11,7 @@
 #include "native/src/cores.h"
 #include "native/src/errors.h"
 #include "native/src/inspection.h"
+#include "native/src/wire.h"
 
 // The functions of native/types.ts: each turns its arguments into plain values on the JavaScript thread and
 // hands a job to the engine thread.
@@ -176,55 +179,40 @@ void add_kernel_times(Workspace& work, const kernels::Timings& timings) {
   }
 }
 
-Napi::Object times_object(Napi::Env env, const kernels::Timings& t, int64_t total) {
-  Napi::Object o = Napi::Object::New(env);
-  auto phase = [&](kernels::Phase p) { return static_cast<double>(t.phase_ns[static_cast<int>(p)]); };
-  o.Set("commit", phase(kernels::Phase::commit));
-  o.Set("draft", phase(kernels::Phase::draft));
-  o.Set("verify", phase(kernels::Phase::verify));
-  o.Set("candidates", phase(kernels::Phase::candidates));
-  o.Set("total", static_cast<double>(total));
-  return o;
+MakeValue packed(const CycleResult& result, const wire::Times& times) {
+  return [bytes = wire::write_result(result, times)](Napi::Env env) -> Napi::Value {
+    auto buffer = Napi::ArrayBuffer::New(env, bytes.size());
+    std::memcpy(buffer.Data(), bytes.data(), bytes.size());
+    return buffer;
+  };
 }
 
 Napi::Value cycle(const Info& info) {
-  auto requests = cycle_entries(info[0].As<Napi::Array>());
-  return submit(info, [requests = std::move(requests)](Workspace& work, mx::Stream s) {
+  auto numbers = double_list(info[0]);
+  return submit(info, [numbers = std::move(numbers)](Workspace& work, mx::Stream s) {
     auto begin = Clock::now();
     std::vector<CycleEntry> batch;
-    for (const auto& request : requests) {
-      batch.push_back(request.entry);
+    for (auto& request : wire::read_batch(numbers)) {
+      batch.push_back(std::move(request.entry));
       batch.back().sequence = &work.sequence(request.sequence);
     }
     auto timings = std::make_shared<kernels::Timings>();
     CycleResult result = run_cycle(batch, timings, s);
     add_kernel_times(work, *timings);
-    int64_t total = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
-    return MakeValue([result = std::move(result), timings, total](Napi::Env env) -> Napi::Value {
-      Napi::Object o = Napi::Object::New(env);
-      o.Set("draftTokens", int_array(env, result.draft_tokens));
-      o.Set("draftCounts", int_array(env, result.draft_counts));
-      o.Set("draftIds", int_array(env, result.draft_ids));
-      o.Set("draftProbabilities", double_array(env, result.draft_probabilities));
-      set_rows(o, result.rows);
-      o.Set("times", times_object(env, *timings, total));
-      return o;
-    });
+    auto phase = [&](kernels::Phase p) { return static_cast<double>(timings->phase_ns[static_cast<int>(p)]); };
+    std::chrono::duration<double, std::nano> total = Clock::now() - begin;
+    return packed(result, {phase(kernels::Phase::commit), phase(kernels::Phase::draft), phase(kernels::Phase::verify),
+                           phase(kernels::Phase::candidates), total.count()});
   });
 }
 
 Napi::Value candidates(const Info& info) {
-  int id = integer(info[0]);
-  auto edits = row_edits(info[1].As<Napi::Array>());
-  auto request = candidate_request(info[2].As<Napi::Object>());
-  auto draw = draw_request(info[3]);
-  return submit(info, [id, edits = std::move(edits), request, draw](Workspace& work, mx::Stream s) {
-    RowResults rows = recut(work.sequence(id), edits, request, draw, s);
-    return MakeValue([rows = std::move(rows)](Napi::Env env) -> Napi::Value {
-      Napi::Object o = Napi::Object::New(env);
-      set_rows(o, rows);
-      return o;
-    });
+  auto numbers = double_list(info[0]);
+  return submit(info, [numbers = std::move(numbers)](Workspace& work, mx::Stream s) {
+    auto request = wire::read_candidates(numbers);
+    CycleResult result;
+    result.rows = recut(work.sequence(request.sequence), request.edits, request.request, request.draw, s);
+    return packed(result, {});
   });
 }
 
@@ -296,21 +284,33 @@ Napi::Value kernel_times(const Info& info) {
   });
 }
 
-// Errors made on the JavaScript thread reject the Promise instead of throwing.
+Napi::Value rejected(Napi::Env env, const Napi::Error& error) {
+  auto deferred = Napi::Promise::Deferred::New(env);
+  deferred.Reject(error.Value());
+  return deferred.Promise();
+}
+
+// Errors made on the JavaScript thread reject the Promise instead of throwing; other C++ exceptions would end Node.
 template <Napi::Value (*function)(const Info&)>
 Napi::Value asynchronous(const Info& info) {
   try {
     return function(info);
   } catch (const Napi::Error& e) {
-    auto deferred = Napi::Promise::Deferred::New(info.Env());
-    deferred.Reject(e.Value());
-    return deferred.Promise();
+    return rejected(info.Env(), e);
+  } catch (const std::bad_alloc&) {
+    return rejected(info.Env(), make_error(info.Env(), "MTPLX_E_OUT_OF_MEMORY", "Out of memory in the addon."));
+  } catch (const std::exception& e) {
+    return rejected(info.Env(), make_error(info.Env(), "MTPLX_E_ENGINE", e.what()));
   }
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   static const int default_threads = [] {
-    kernels::set_threads(physical_cores());
+    try {
+      kernels::set_threads(physical_cores());
+    } catch (const std::system_error&) {
+      kernels::set_threads(1); // no more threads to be had: nothing may be thrown while a module loads
+    }
     return kernels::threads();
   }();
   (void)default_threads;

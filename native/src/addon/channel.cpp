@@ -122,6 +122,8 @@ void Channel::deliver(Settlement* settlement) {
       }
     } catch (const Napi::Error&) {
       // The worker is being terminated: no JavaScript runs any more.
+    } catch (const std::exception&) {
+      done->deferred.Reject(make_error(env, "MTPLX_E_OUT_OF_MEMORY", "Out of memory for a result.").Value());
     }
   });
   if (status != napi_ok) {

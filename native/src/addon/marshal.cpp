@@ -142,6 +142,10 @@ std::vector<int32_t> int_list(Napi::Value from) {
   return typed_list<int32_t>(from, napi_int32_array, "Int32Array");
 }
 
+std::vector<double> double_list(Napi::Value from) {
+  return typed_list<double>(from, napi_float64_array, "Float64Array");
+}
+
 std::vector<float> float_list(Napi::Value from) {
   return typed_list<float>(from, napi_float32_array, "Float32Array");
 }
@@ -171,96 +175,8 @@ LoadRequest load_request(Napi::Object from) {
   return request;
 }
 
-CandidateRequest candidate_request(Napi::Object from) {
-  return {number(from, "temperature"), whole(from, "count")};
-}
-
-std::optional<DrawRequest> draw_request(Napi::Value from) {
-  if (from.IsNull() || from.IsUndefined()) {
-    return std::nullopt;
-  }
-  Napi::Object o = from.As<Napi::Object>();
-  Napi::Object filter = object(o, "filter");
-  Napi::Object noise = object(o, "noise");
-  DrawRequest request{{number(filter, "temperature"), number(filter, "topP"), whole(filter, "topK")},
-                      kernels::Noise::Kind::none,
-                      {},
-                      0,
-                      0};
-  std::string kind = text(noise, "kind");
-  if (kind == "uniform") {
-    request.noise = kernels::Noise::Kind::uniform;
-    request.uniforms = typed_list<double>(get(noise, "uniforms"), napi_float64_array, "Float64Array");
-  } else if (kind == "gumbel") {
-    request.noise = kernels::Noise::Kind::gumbel;
-    bool lossless = false;
-    request.seed = get(noise, "seed").As<Napi::BigInt>().Uint64Value(&lossless);
-    request.choice = static_cast<uint32_t>(whole(noise, "choice"));
-  } else if (kind != "none") {
-    wrong(o.Env(), "unknown noise " + kind);
-  }
-  return request;
-}
-
-std::vector<kernels::RowEdits> row_edits(Napi::Array from) {
-  std::vector<kernels::RowEdits> rows;
-  each(from, [&](Napi::Value value) {
-    Napi::Object o = value.As<Napi::Object>();
-    auto ids = int_list(get(o, "ids"));
-    auto multiply = float_list(get(o, "multiply"));
-    auto add = float_list(get(o, "add"));
-    if (multiply.size() != ids.size() || add.size() != ids.size()) {
-      wrong(o.Env(), "edits need as many factors and summands as ids");
-    }
-    kernels::RowEdits row;
-    for (size_t i = 0; i < ids.size(); ++i) {
-      row.edits.push_back({ids[i], multiply[i], add[i]});
-    }
-    row.mask = typed_list<uint32_t>(get(o, "mask"), napi_uint32_array, "Uint32Array");
-    rows.push_back(std::move(row));
-  });
-  return rows;
-}
-
-std::vector<EntryRequest> cycle_entries(Napi::Array from) {
-  std::vector<EntryRequest> entries;
-  each(from, [&](Napi::Value value) {
-    Napi::Object o = value.As<Napi::Object>();
-    std::string logits = text(o, "logits");
-    CycleEntry entry{nullptr,
-                     whole(o, "keep"),
-                     int_list(get(o, "tokens")),
-                     whole(o, "depth"),
-                     draw_request(get(o, "draft")),
-                     logits == "all"    ? LogitsRows::all
-                     : logits == "last" ? LogitsRows::last
-                                        : LogitsRows::none,
-                     candidate_request(object(o, "candidates")),
-                     draw_request(get(o, "draw")),
-                     row_edits(array(o, "edits"))};
-    entries.push_back({whole(o, "sequence"), std::move(entry)});
-  });
-  return entries;
-}
-
-Napi::Value int_array(Napi::Env env, const std::vector<int32_t>& values) {
-  return typed_array<Napi::Int32Array>(env, values);
-}
-
 Napi::Value float_array(Napi::Env env, const std::vector<float>& values) {
   return typed_array<Napi::Float32Array>(env, values);
-}
-
-Napi::Value double_array(Napi::Env env, const std::vector<double>& values) {
-  return typed_array<Napi::Float64Array>(env, values);
-}
-
-void set_rows(Napi::Object to, const RowResults& rows) {
-  Napi::Env env = to.Env();
-  to.Set("ids", int_array(env, rows.ids));
-  to.Set("logits", float_array(env, rows.logits));
-  to.Set("logSums", double_array(env, rows.log_sums));
-  to.Set("drawn", int_array(env, rows.drawn));
 }
 
 } // namespace mtplx::native

@@ -1,5 +1,5 @@
 import type { Distribution } from '../distribution.ts';
-import type { RandomKey } from '../random.ts';
+import type { Uniforms } from '../random.ts';
 
 export type AcceptanceName = 'leviathan' | 'coupled';
 
@@ -21,6 +21,11 @@ export interface Verdict {
 
 /**
  * Decides K drafts with K + 1 target rows. `position` is the absolute position of the first draft; row r is the
- * distribution of the token at position + r.
+ * distribution of the token at position + r. Every decision takes a number of its own from `uniforms`.
  */
-export type AcceptanceRule = (drafts: Draft[], rows: Distribution[], key: RandomKey, position: number) => Verdict;
+export type AcceptanceRule = (
+  drafts: readonly Draft[],
+  rows: readonly Distribution[],
+  position: number,
+  uniforms: Uniforms,
+) => Verdict;

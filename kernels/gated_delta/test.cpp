@@ -1,0 +1,270 @@
+#include <doctest/doctest.h>
+
+#include "kernels/common/testing/ops.h"
+#include "kernels/gated_delta/gated_delta.h"
+#include "kernels/gated_delta/mlx_form.h"
+#include "kernels/gated_delta/reference.h"
+
+using namespace mtplx;
+using namespace mtplx::kernels;
+using testing::cpu_stream;
+using testing::doubles;
+using testing::error_of;
+using testing::row_range;
+using testing::same_bits;
+
+namespace {
+
+// Rows of one sequence with weights and a state to begin with.
+struct Case {
+  GatedDeltaSpec spec;
+  GatedDeltaWeights weights;
+  GatedDeltaState state;
+  mx::array qkv, z, b, a;
+
+  int channels() const { return 2 * spec.key_heads * spec.key_dim + spec.value_heads * spec.value_dim; }
+};
+
+Case make_case(const GatedDeltaSpec& spec, int rows, uint32_t seed, bool history = true) {
+  testing::Numbers n(seed);
+  int C = 2 * spec.key_heads * spec.key_dim + spec.value_heads * spec.value_dim;
+  float on = history ? 1.0f : 0.0f;
+  return {
+      spec,
+      {n.array({spec.conv_kernel, C}, 0.5f), n.array({spec.value_heads}, 0.5f), n.array({spec.value_heads}),
+       n.array({spec.value_dim}, 0.2f, 1.0f)},
+      {n.array({spec.value_heads, spec.key_dim, spec.value_dim}, 0.3f * on), n.array({spec.conv_kernel - 1, C}, on)},
+      n.array({rows, C}),
+      n.array({rows, spec.value_heads * spec.value_dim}),
+      n.array({rows, spec.value_heads}),
+      n.array({rows, spec.value_heads})};
+}
+
+GatedDeltaOutput run_rows(const Case& c, const GatedDeltaState& state, int begin, int count) {
+  auto out = gated_delta(row_range(c.qkv, begin, count), row_range(c.z, begin, count), row_range(c.b, begin, count),
+                         row_range(c.a, begin, count), c.weights, c.spec, {{0, count, state}}, cpu_stream());
+  mx::eval({out.y, out.tape.k, out.tape.delta, out.tape.decay});
+  return out;
+}
+
+GatedDeltaState committed(
+    const Case& c, const GatedDeltaState& state, const GatedDeltaTape& tape, int begin, int keep) {
+  auto next = gated_delta_commit(state, tape, c.spec, begin, keep, cpu_stream());
+  mx::eval({next.recurrent, next.conv});
+  return next;
+}
+
+bool same_state(const GatedDeltaState& a, const GatedDeltaState& b) {
+  return same_bits(a.recurrent, b.recurrent) && same_bits(a.conv, b.conv);
+}
+
+// The state after the first `count` rows, one row at a time: what a run that never saw the rest holds.
+GatedDeltaState step_by_step(const Case& c, int count) {
+  GatedDeltaState state = c.state;
+  for (int i = 0; i < count; ++i) {
+    state = committed(c, state, run_rows(c, state, i, 1).tape, 0, 1);
+  }
+  return state;
+}
+
+// Key heads, ratio of value heads, key dim, value dim, taps.
+std::vector<GatedDeltaSpec> specs() {
+  return {{1, 1, 16, 16, 4, 1e-6f},
+          {2, 4, 32, 16, 3, 1e-6f},
+          {2, 6, 16, 48, 2, 1e-5f},
+          {1, 2, 64, 80, 4, 1e-6f},
+          {2, 2, 128, 128, 4, 1e-6f}};
+}
+
+} // namespace
+
+TEST_CASE("gated_delta: outputs and states agree with the float64 reference") {
+  for (const auto& spec : specs()) {
+    for (int rows : {1, 2, 17}) {
+      CAPTURE(spec.key_dim);
+      CAPTURE(rows);
+      Case c = make_case(spec, rows, 1 + static_cast<uint32_t>(rows));
+      GatedDeltaInput in{doubles(c.qkv),
+                         doubles(c.z),
+                         doubles(c.b),
+                         doubles(c.a),
+                         doubles(c.weights.conv),
+                         doubles(c.weights.a_log),
+                         doubles(c.weights.dt_bias),
+                         doubles(c.weights.norm)};
+      GatedDeltaStateReference reference{doubles(c.state.recurrent), doubles(c.state.conv)};
+      std::vector<double> y = gated_delta_reference(in, spec, rows, reference);
+      auto out = run_rows(c, c.state, 0, rows);
+      auto state = committed(c, c.state, out.tape, 0, rows);
+      CHECK(testing::distance(out.y, y) < 1e-5);
+      CHECK(testing::distance(state.recurrent, reference.recurrent) < 1e-5);
+      CHECK(testing::distance(state.conv, reference.conv) == 0.0);
+    }
+  }
+}
+
+TEST_CASE("gated_delta: at the start of a sequence, with large gates and near-zero keys") {
+  Case c = make_case({2, 4, 32, 32, 4, 1e-6f}, 5, 3, false);
+  GatedDeltaState zero = gated_delta_zero_state(c.spec);
+  CHECK(same_state(zero, {mx::zeros_like(zero.recurrent), mx::zeros({3, c.channels()})}));
+  c.a = mx::multiply(c.a, mx::array(60.0f));
+  c.b = mx::multiply(c.b, mx::array(60.0f));
+  c.qkv = mx::multiply(c.qkv, mx::array(1e-4f));
+  mx::eval(c.a, c.b, c.qkv);
+  GatedDeltaInput in{doubles(c.qkv),
+                     doubles(c.z),
+                     doubles(c.b),
+                     doubles(c.a),
+                     doubles(c.weights.conv),
+                     doubles(c.weights.a_log),
+                     doubles(c.weights.dt_bias),
+                     doubles(c.weights.norm)};
+  GatedDeltaStateReference reference{doubles(zero.recurrent), doubles(zero.conv)};
+  std::vector<double> y = gated_delta_reference(in, c.spec, 5, reference);
+  auto out = run_rows(c, zero, 0, 5);
+  CHECK(testing::distance(out.y, y) < 1e-5);
+  CHECK(testing::distance(committed(c, zero, out.tape, 0, 5).recurrent, reference.recurrent) < 1e-6);
+}
+
+TEST_CASE("gated_delta: rows and states have the same bits in every chunking") {
+  for (const auto& spec : specs()) {
+    constexpr int rows = 17;
+    Case c = make_case(spec, rows, 7);
+    auto whole = run_rows(c, c.state, 0, rows);
+    GatedDeltaState end = committed(c, c.state, whole.tape, 0, rows);
+    for (int chunk : {1, 2, 3, 8, 16}) {
+      CAPTURE(chunk);
+      GatedDeltaState state = c.state;
+      for (int at = 0; at < rows; at += chunk) {
+        int count = std::min(chunk, rows - at);
+        auto out = run_rows(c, state, at, count);
+        REQUIRE(same_bits(out.y, row_range(whole.y, at, count)));
+        state = committed(c, state, out.tape, 0, count);
+      }
+      REQUIRE(same_state(state, end));
+    }
+  }
+}
+
+TEST_CASE("gated_delta_commit: every keep gives the state of a run that never saw the rest") {
+  for (const auto& spec : specs()) {
+    constexpr int rows = 9;
+    Case c = make_case(spec, rows, 5);
+    auto out = run_rows(c, c.state, 0, rows);
+    GatedDeltaState previous = c.state;
+    for (int keep = 0; keep <= rows; ++keep) {
+      CAPTURE(keep);
+      GatedDeltaState state = committed(c, c.state, out.tape, 0, keep);
+      CHECK(same_state(state, step_by_step(c, keep)));
+      if (keep > 0) {
+        CHECK_FALSE(same_state(state, previous)); // each step moves the state
+        CHECK_FALSE(same_bits(state.conv, previous.conv));
+      }
+      previous = state;
+    }
+    // A commit replaces the state and leaves the old one alone.
+    CHECK(same_state(c.state, make_case(spec, rows, 5).state));
+  }
+}
+
+TEST_CASE("gated_delta: a ragged batch gives each sequence its lone bits, beside NaN too") {
+  GatedDeltaSpec spec{2, 4, 32, 48, 4, 1e-6f};
+  Case a = make_case(spec, 5, 1);
+  Case b = make_case(spec, 8, 2);
+  b.weights = a.weights;
+  for (bool spoilt : {false, true}) {
+    if (spoilt) {
+      b.qkv = mx::full({8, b.channels()}, NAN, mx::float32);
+      b.state.recurrent = mx::full(b.state.recurrent.shape(), NAN, mx::float32);
+    }
+    auto join = [](const mx::array& x, const mx::array& y) { return mx::contiguous(mx::concatenate({x, y}, 0)); };
+    auto out = gated_delta(join(b.qkv, a.qkv), join(b.z, a.z), join(b.b, a.b), join(b.a, a.a), a.weights, spec,
+                           {{0, 8, b.state}, {8, 5, a.state}}, cpu_stream());
+    mx::eval({out.y, out.tape.k, out.tape.delta, out.tape.decay});
+    auto lone = run_rows(a, a.state, 0, 5);
+    CHECK(same_bits(row_range(out.y, 8, 5), lone.y));
+    for (int keep : {0, 1, 3, 5}) {
+      CHECK(same_state(committed(a, a.state, out.tape, 8, keep), committed(a, a.state, lone.tape, 0, keep)));
+    }
+    if (!spoilt) {
+      CHECK(same_bits(row_range(out.y, 0, 8), run_rows(b, b.state, 0, 8).y));
+    }
+  }
+}
+
+TEST_CASE("gated_delta: the same bits with 1, 2 and 3 threads and on every instruction set") {
+  for (const auto& spec : specs()) {
+    Case c = make_case(spec, 4, 9);
+    std::vector<mx::array> first;
+    testing::on_all_machines([&](Isa isa, int threads) {
+      CAPTURE(isa_name(isa));
+      CAPTURE(threads);
+      auto out = run_rows(c, c.state, 0, 4);
+      auto state = committed(c, c.state, out.tape, 0, 3);
+      std::vector<mx::array> now = {out.y, out.tape.k, out.tape.delta, out.tape.decay, state.recurrent, state.conv};
+      if (first.empty()) {
+        first = now;
+      }
+      for (size_t i = 0; i < now.size(); ++i) {
+        CHECK(same_bits(now[i], first[i]));
+      }
+    });
+  }
+}
+
+TEST_CASE("gated_delta: wrong inputs") {
+  GatedDeltaSpec spec{2, 4, 16, 16, 4, 1e-6f};
+  Case c = make_case(spec, 3, 1);
+  auto message = [&](const Case& from, std::vector<GatedDeltaSegment> segments) {
+    return error_of(
+        [&] { gated_delta(from.qkv, from.z, from.b, from.a, from.weights, from.spec, segments, cpu_stream()); });
+  };
+  auto altered = [&](auto change) {
+    Case other = c;
+    change(other);
+    return message(other, {{0, 3, other.state}});
+  };
+  const char* dims = "[gated_delta] head dims must be multiples of 16 and value heads a multiple of the key heads.";
+  const char* fit = "[gated_delta] the inputs do not fit the heads.";
+  const char* rows = "[gated_delta] a segment's rows lie outside the input.";
+  const char* state = "[gated_delta] a segment's state does not fit the heads.";
+  CHECK(altered([](Case& o) { o.spec.key_dim = 24; }) == dims);
+  CHECK(altered([](Case& o) { o.spec.value_heads = 5; }) == dims);
+  CHECK(altered([](Case& o) { o.spec.key_heads = 1; }) == fit);
+  CHECK(altered([](Case& o) { o.z = mx::zeros({3, 5}); }) == fit);
+  CHECK(altered([](Case& o) { o.b = mx::zeros({2, 4}); }) == fit);
+  CHECK(altered([](Case& o) { o.qkv = mx::zeros({128}); }) == fit);
+  CHECK(altered([](Case& o) { o.weights.norm = mx::zeros({8}); }) == fit);
+  CHECK(altered([](Case& o) { o.weights.a_log = mx::zeros({3}); }) == fit);
+  CHECK(altered([](Case& o) { o.weights.conv = mx::zeros({3, 128}); }) == fit);
+  CHECK(altered([](Case& o) { o.state.recurrent = mx::zeros({4, 16, 32}); }) == state);
+  CHECK(altered([](Case& o) { o.state.conv = mx::zeros({2, 128}); }) == state);
+  CHECK(message(c, {{0, 4, c.state}}) == rows);
+  CHECK(message(c, {{-1, 1, c.state}}) == rows);
+  CHECK(message(c, {{0, 0, c.state}}) == rows);
+  auto out = run_rows(c, c.state, 0, 3);
+  for (auto [begin, keep] : {std::pair{0, 4}, {1, 3}, {-1, 1}, {0, -1}}) {
+    CHECK(error_of([&, begin = begin, keep = keep] { committed(c, c.state, out.tape, begin, keep); }) ==
+          "[gated_delta] the tape has no such rows.");
+  }
+}
+
+TEST_CASE("gated_delta: the stock form agrees to f32 rounding and depends on no chunking or threads of ours") {
+  for (const auto& spec : specs()) {
+    constexpr int rows = 6;
+    Case c = make_case(spec, rows, 12);
+    auto out = run_rows(c, c.state, 0, rows);
+    auto stock = gated_delta_mlx(c.qkv, c.z, c.b, c.a, c.weights, spec, c.state, cpu_stream());
+    CHECK(testing::distance(stock.y, doubles(out.y)) < 1e-5);
+    CHECK(testing::distance(stock.state.recurrent, doubles(committed(c, c.state, out.tape, 0, rows).recurrent)) < 1e-5);
+    GatedDeltaState state = c.state;
+    for (int at = 0; at < rows; ++at) {
+      auto one = gated_delta_mlx(row_range(c.qkv, at, 1), row_range(c.z, at, 1), row_range(c.b, at, 1),
+                                 row_range(c.a, at, 1), c.weights, spec, state, cpu_stream());
+      CAPTURE(at);
+      CHECK(same_bits(one.y, row_range(stock.y, at, 1)));
+      state = one.state;
+    }
+    CHECK(same_bits(state.recurrent, stock.state.recurrent));
+  }
+}

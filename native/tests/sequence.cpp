@@ -1,0 +1,248 @@
+#include "native/src/sequence.h"
+
+#include <doctest/doctest.h>
+
+#include "native/src/cycle.h"
+#include "native/src/errors.h"
+#include "native/src/inspection.h"
+#include "native/tests/tiny_model.h"
+
+using namespace mtplx;
+using namespace mtplx::native;
+using testing::cpu_stream;
+
+namespace {
+
+const std::shared_ptr<Model>& model() {
+  static const std::shared_ptr<Model> shared = testing::tiny_model();
+  return shared;
+}
+
+const DrawRequest greedy = {{0.0, 1.0, 0}, kernels::Noise::Kind::none, {}, 0, 0};
+
+CycleEntry entry(Sequence& q, int keep, std::vector<int32_t> tokens, int depth = 0) {
+  return {&q,
+          keep,
+          std::move(tokens),
+          depth,
+          depth > 0 ? std::optional(greedy) : std::nullopt,
+          LogitsRows::all,
+          {1.0, 5},
+          std::nullopt,
+          {}};
+}
+
+CycleResult cycle(const std::vector<CycleEntry>& batch) {
+  return run_cycle(batch, std::make_shared<kernels::Timings>(), cpu_stream());
+}
+
+std::vector<int32_t> text(int count, int seed = 0) {
+  std::vector<int32_t> tokens;
+  for (int i = 0; i < count; ++i) {
+    tokens.push_back((7 * i + 11 * seed + i * i) % 64);
+  }
+  return tokens;
+}
+
+// A sequence that has consumed the tokens, in one pass.
+Sequence after(const std::vector<int32_t>& tokens, bool mtp = true) {
+  Sequence q = new_sequence(model(), mtp);
+  cycle({entry(q, 0, tokens)});
+  commit_now(q, static_cast<int>(tokens.size()), cpu_stream());
+  return q;
+}
+
+bool same_state(Sequence& a, Sequence& b) {
+  SequenceState x = inspect(a, cpu_stream());
+  SequenceState y = inspect(b, cpu_stream());
+  bool same = x.length == y.length && x.mtp_length == y.mtp_length && x.tensors.size() == y.tensors.size();
+  for (size_t i = 0; same && i < x.tensors.size(); ++i) {
+    same = x.tensors[i].name == y.tensors[i].name && x.tensors[i].shape == y.tensors[i].shape &&
+           testing::same_bits(x.tensors[i].data, y.tensors[i].data);
+  }
+  return same;
+}
+
+struct Failure {
+  std::string code, message;
+};
+
+Failure failure_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const EngineError& e) {
+    return {e.code(), e.what()};
+  }
+  return {};
+}
+
+} // namespace
+
+TEST_CASE(
+    "sequence: verify rows change nothing until a commit keeps them; every keep is the state that never saw more") {
+  std::vector<int32_t> prompt = text(61);
+  for (bool mtp : {true, false}) {
+    Sequence q = after(prompt, mtp);
+    Sequence untouched = after(prompt, mtp);
+    std::vector<int32_t> rows = text(6, 1);
+    for (int keep = 0; keep <= 6; ++keep) {
+      CAPTURE(keep);
+      Sequence tried = fork(q);
+      cycle({entry(tried, 0, rows)});
+      commit_now(tried, keep, cpu_stream());
+      std::vector<int32_t> kept = prompt;
+      kept.insert(kept.end(), rows.begin(), rows.begin() + keep);
+      Sequence expected = after(kept, mtp);
+      CHECK(tried.tokens == kept);
+      CHECK(same_state(tried, expected));
+    }
+    CHECK(same_state(q, untouched));
+  }
+}
+
+TEST_CASE("sequence: drafting and any commit leave the state of plain decoding, MTP rows too") {
+  std::vector<int32_t> prompt = text(20, 3);
+  for (int depth : {1, 3, 8}) {
+    for (int keep = 1; keep <= depth + 1; ++keep) {
+      CAPTURE(depth);
+      CAPTURE(keep);
+      Sequence q = after(prompt);
+      CycleResult r = cycle({entry(q, 0, {5}, depth)});
+      REQUIRE(static_cast<int>(r.draft_tokens.size()) == depth);
+      commit_now(q, keep, cpu_stream());
+      std::vector<int32_t> kept = prompt;
+      kept.push_back(5);
+      kept.insert(kept.end(), r.draft_tokens.begin(), r.draft_tokens.begin() + keep - 1);
+      Sequence expected = after(kept);
+      CHECK(same_state(q, expected));
+    }
+  }
+}
+
+TEST_CASE("sequence: forks that advance in turn equal lone runs") {
+  std::vector<int32_t> prompt = text(63);
+  Sequence a = after(prompt);
+  Sequence b = fork(a);
+  std::vector<int32_t> seen_a = prompt;
+  std::vector<int32_t> seen_b = prompt;
+  for (int i = 0; i < 5; ++i) {
+    cycle({entry(a, a.pending ? 1 : 0, {i})});
+    cycle({entry(b, b.pending ? 1 : 0, {40 + i})});
+    seen_a.push_back(i);
+    seen_b.push_back(40 + i);
+  }
+  commit_now(a, 1, cpu_stream());
+  commit_now(b, 1, cpu_stream());
+  Sequence lone_a = after(seen_a);
+  Sequence lone_b = after(seen_b);
+  CHECK(same_state(a, lone_a));
+  CHECK(same_state(b, lone_b));
+}
+
+TEST_CASE("sequence: a ragged batch with drafts beside a prefill chunk gives each its lone results") {
+  Sequence a = after(text(30));
+  Sequence b = after(text(10, 2));
+  Sequence lone_a = fork(a);
+  Sequence lone_b = fork(b);
+  CycleResult alone = cycle({entry(lone_a, 0, {9}, 3)});
+  CycleResult beside = cycle({entry(b, 0, text(70, 4)), entry(a, 0, {9}, 3)});
+  CHECK(beside.draft_tokens == alone.draft_tokens);
+  CHECK(beside.draft_probabilities == alone.draft_probabilities);
+  CHECK(testing::same_bits(pending_rows(a, true, cpu_stream()), pending_rows(lone_a, true, cpu_stream())));
+  cycle({entry(lone_b, 0, text(70, 4))});
+  CHECK(testing::same_bits(pending_rows(b, false, cpu_stream()), pending_rows(lone_b, false, cpu_stream())));
+}
+
+TEST_CASE("sequence: misuse is refused before anything has changed") {
+  Sequence q = after(text(5));
+  Sequence plain = after(text(5), false);
+  Sequence fresh = new_sequence(model(), true);
+  auto refused = [&](const std::vector<CycleEntry>& batch) {
+    Failure f = failure_of([&] { cycle(batch); });
+    CHECK(f.code == "MTPLX_E_ENGINE_USAGE");
+    return f.message;
+  };
+  CHECK(refused({}) == "A cycle needs at least one entry.");
+  CHECK(refused({entry(q, 1, {1})}) == "Cannot keep 1 rows: the last cycle left 0.");
+  CHECK(refused({entry(q, -1, {1})}) == "Cannot keep -1 rows: the last cycle left 0.");
+  CHECK(refused({entry(q, 0, {})}) == "A cycle entry needs at least one token.");
+  CHECK(refused({entry(q, 0, {64})}) == "Token id 64 is outside the vocabulary of 64.");
+  CHECK(refused({entry(q, 0, {-1})}) == "Token id -1 is outside the vocabulary of 64.");
+  CHECK(refused({entry(q, 0, {1}, 9)}) == "Depth 9 is outside 0 .. 8.");
+  CHECK(refused({entry(q, 0, {1}), entry(q, 0, {2})}) == "A sequence may stand in a cycle only once.");
+  const std::string drafts = "Drafts need a sequence with an MTP head and some history, one token and a draft sampler.";
+  CHECK(refused({entry(plain, 0, {1}, 1)}) == drafts);
+  CHECK(refused({entry(fresh, 0, {1}, 1)}) == drafts);
+  CHECK(refused({entry(q, 0, {1, 2}, 1)}) == drafts);
+  auto changed = [&](auto change, int depth = 0) {
+    CycleEntry e = entry(q, 0, {1}, depth);
+    change(e);
+    return refused({e});
+  };
+  CHECK(changed([](CycleEntry& e) { e.candidates.temperature = -1.0; }).find("temperature") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.candidates.count = 65; }).find("count") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.draft->filter.top_p = 0.0; }, 1).find("top-p") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.draft->filter.temperature = 1.0; }, 1).find("noise") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.edits = {{{{64, 1.0f, 0.0f}}, {}}}; }).find("outside") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.edits = {{{}, {0u, 0u}}}; }).find("allows no id") != std::string::npos);
+  CHECK(changed([](CycleEntry& e) { e.edits = {{{}, {1u}}}; }).find("words") != std::string::npos);
+  CHECK_FALSE(q.lost);
+  Sequence expected = after(text(5));
+  CHECK(same_state(q, expected));
+  Failure f = failure_of([&] { commit_now(q, 1, cpu_stream()); });
+  CHECK(f.code == "MTPLX_E_ENGINE_USAGE");
+  CHECK_FALSE(q.lost);
+}
+
+TEST_CASE("sequence: a cycle that fails half-way loses its sequences, and only those") {
+  Sequence q = after(text(5));
+  Sequence other = fork(q);
+  CycleEntry bad = entry(q, 0, {1});
+  // Edits that leave no id show only when the row has been computed.
+  bad.edits.resize(1);
+  for (int32_t id = 0; id < 64; ++id) {
+    bad.edits[0].edits.push_back({id, 1.0f, -INFINITY});
+  }
+  CHECK_THROWS(cycle({bad}));
+  CHECK(q.lost);
+  CHECK_FALSE(other.lost);
+  for (const Failure& f :
+       {failure_of([&] { cycle({entry(q, 0, {1})}); }), failure_of([&] { commit_now(q, 0, cpu_stream()); }),
+        failure_of([&] { inspect(q, cpu_stream()); })}) {
+    CHECK(f.code == "MTPLX_E_SEQUENCE_LOST");
+  }
+  cycle({entry(other, 0, {1})});
+  commit_now(other, 1, cpu_stream());
+  std::vector<int32_t> tokens = text(5);
+  tokens.push_back(1);
+  Sequence expected = after(tokens);
+  CHECK(same_state(other, expected));
+}
+
+TEST_CASE("sequence: recut edits the kept rows as often as wished, and not after a commit") {
+  Sequence q = after(text(5));
+  CycleResult r = cycle({entry(q, 0, {1, 2})});
+  std::vector<kernels::RowEdits> ban(2);
+  ban[0].edits.push_back({r.rows.ids[0], 1.0f, -INFINITY});
+  RowResults cut = recut(q, ban, {1.0, 5}, std::nullopt, cpu_stream());
+  CHECK(cut.ids[0] == r.rows.ids[1]);
+  CHECK(cut.ids[5] == r.rows.ids[5]);
+  RowResults again = recut(q, {}, {1.0, 5}, std::nullopt, cpu_stream());
+  CHECK(again.ids == r.rows.ids);
+  CHECK(again.log_sums == r.rows.log_sums);
+  CHECK(failure_of([&] { recut(q, {{}}, {1.0, 5}, std::nullopt, cpu_stream()); }).code == "MTPLX_E_ENGINE_USAGE");
+  CHECK(failure_of([&] { recut(q, {}, {1.0, 65}, std::nullopt, cpu_stream()); }).code == "MTPLX_E_ENGINE_USAGE");
+  commit_now(q, 2, cpu_stream());
+  CHECK(failure_of([&] { recut(q, {}, {1.0, 5}, std::nullopt, cpu_stream()); }).code == "MTPLX_E_ENGINE_USAGE");
+}
+
+TEST_CASE("sequence: no MTP sequence of a model without the head") {
+  testing::Tensors tensors = testing::tiny_tensors();
+  std::erase_if(tensors, [](const auto& item) { return item.first.rfind("mtp.", 0) == 0; });
+  testing::Folder folder;
+  LoadRequest request = testing::write_model(folder, tensors);
+  request.spec.mtp = false;
+  auto bare = load_model(request, [] {});
+  CHECK(failure_of([&] { new_sequence(bare, true); }).code == "MTPLX_E_NO_MTP");
+  CHECK(new_sequence(bare, false).length() == 0);
+}
