@@ -1,6 +1,7 @@
 /**
  * The one description of the native addon in TypeScript. All calls run on the engine thread,
- * in the order in which they were made; every Promise may reject with a NativeError.
+ * in the order in which they were made; every Promise may reject with an Error whose `code`
+ * stands in the table of runtime/errors.ts.
  *
  * Handles (models, sequences) belong to the environment that made them.
  */
@@ -16,11 +17,6 @@ export interface BuildInfo {
   isas: Isa[];
   threads: number;
   compiler: string;
-}
-
-/** An error of the addon. `code` stands in the table of runtime/errors.ts. */
-interface NativeError extends Error {
-  code: string;
 }
 
 export type FamilyName = 'qwen3_5' | 'qwen3_5_moe' | 'qwen3_next';
