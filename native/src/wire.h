@@ -6,8 +6,8 @@
 
 #include "native/src/cycle.h"
 
-// The numbers in which cycles cross from TypeScript and back: one array a call costs a tenth of objects and properties.
-// The twin of runtime/engine/wire.ts, where the layout stands.
+// The numbers in which cycles cross from TypeScript and back: one array each way is cheaper than objects and their
+// properties. The twin of runtime/engine/wire.ts, where the layout stands.
 namespace mtplx::native::wire {
 
 // A cycle entry whose sequence is still a handle.
