@@ -6,7 +6,7 @@
  * Handles (models, sequences) belong to the environment that made them.
  */
 
-export type Isa = 'scalar' | 'avx2' | 'avx512' | 'neon';
+export type Isa = 'scalar' | 'avx2' | 'avxvnni' | 'avx512' | 'avx512vnni' | 'amx' | 'neon' | 'neondot';
 
 export interface BuildInfo {
   /** Version of the MLX library that is loaded, such as "0.32.4". */

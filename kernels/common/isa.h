@@ -14,7 +14,7 @@ enum class Isa { scalar, avx2, avxvnni, avx512, avx512vnni, amx, neon, neondot }
 inline constexpr Isa all_isas[] = {Isa::scalar,     Isa::avx2, Isa::avxvnni, Isa::avx512,
                                    Isa::avx512vnni, Isa::amx,  Isa::neon,    Isa::neondot};
 
-// The widest set that this CPU runs, or the one forced by MTPLX_ISA=<name>.
+// The widest proven set that this CPU runs (see isa.cpp), or the one forced by MTPLX_ISA=<name>.
 // Throws std::invalid_argument for a name that is unknown or does not run here.
 Isa active_isa();
 

@@ -34,7 +34,8 @@ TEST_CASE("moe: against float64, and the stock form agrees") {
         mx::array x = random.normals({5, 64});
         MoeSpec spec = {8, k, normalise};
         Doubles want = reference::moe(doubles(x), 64, m.reference, k, normalise);
-        CHECK(relative_rms(floats(own(m, spec)({x})), want) < 2e-6);
+        // Affine weights meet activations of 16 bits (kernels/linear), three times in a row.
+        CHECK(relative_rms(floats(own(m, spec)({x})), want) < (bits == 0 ? 2e-6 : 2e-4));
         CHECK(relative_rms(floats(stock(m, spec)({x})), want) < 2e-6);
       }
     }

@@ -62,9 +62,9 @@ std::shared_ptr<Model> load_model(const LoadRequest& request, std::function<void
     mtp = mtp_head(w, spec, build);
   }
   mx::clear_cache();
-  return std::make_shared<Model>(Model{spec, std::move(embed), std::move(layers), norm, std::move(lm_head),
-                                       std::move(draft), std::move(mtp), w.raw_norms(),
-                                       mx::get_active_memory() - std::min(before, mx::get_active_memory())});
+  return std::make_shared<Model>(
+      Model{spec, std::move(embed), std::move(layers), norm, std::move(lm_head), std::move(draft), std::move(mtp),
+            w.raw_norms(), w.linear_bytes() + mx::get_active_memory() - std::min(before, mx::get_active_memory())});
 }
 
 } // namespace mtplx::native

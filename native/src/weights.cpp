@@ -149,13 +149,19 @@ mx::array Weights::take_norm(const std::string& name) {
   return a;
 }
 
-kernels::LinearWeight Weights::linear_of(const std::string& module, std::vector<mx::array> parts) const {
+kernels::LinearWeight Weights::counted(kernels::LinearWeight weight) {
+  linear_bytes_ += weight.data.at(0).nbytes();
+  return weight;
+}
+
+kernels::LinearWeight Weights::linear_of(const std::string& module, std::vector<mx::array> parts) {
   auto found = quantized_.find(module);
   try {
     if (found == quantized_.end()) {
-      return kernels::dense_weight(parts.at(0));
+      return counted(kernels::dense_weight(parts.at(0)));
     }
-    return kernels::affine_weight(parts.at(0), parts.at(1), parts.at(2), found->second.bits, found->second.group_size);
+    return counted(
+        kernels::affine_weight(parts.at(0), parts.at(1), parts.at(2), found->second.bits, found->second.group_size));
   } catch (const std::invalid_argument& e) {
     throw EngineError("MTPLX_E_TENSOR_SHAPE", "Module " + module + ": " + e.what());
   }
@@ -243,7 +249,7 @@ kernels::LinearWeight Weights::requantised(const std::string& module, int bits, 
     whole.push_back(mx::concatenate(piece, 0));
     mx::eval(whole.back());
   }
-  return kernels::affine_weight(whole[0], whole[1], whole[2], bits, group_size);
+  return counted(kernels::affine_weight(whole[0], whole[1], whole[2], bits, group_size));
 }
 
 } // namespace mtplx::native

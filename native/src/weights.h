@@ -48,6 +48,9 @@ class Weights {
   // How norms are stored, decided by value.
   const RawNorms& raw_norms() const { return raw_norms_; }
 
+  // Bytes of all linears made so far; their memory is not MLX's, which does not count it.
+  size_t linear_bytes() const { return linear_bytes_; }
+
  private:
   void decide_norm_convention();
   mx::array resolve(const TensorPlan& plan);
@@ -58,7 +61,8 @@ class Weights {
                                 const std::string& expected,
                                 const mx::Shape& found) const;
   std::vector<mx::array> take_parts(const std::string& module);
-  kernels::LinearWeight linear_of(const std::string& module, std::vector<mx::array> parts) const;
+  kernels::LinearWeight linear_of(const std::string& module, std::vector<mx::array> parts);
+  kernels::LinearWeight counted(kernels::LinearWeight weight);
 
   std::vector<std::string> files_;
   std::vector<std::unordered_map<std::string, mx::array>> arrays_;
@@ -66,6 +70,7 @@ class Weights {
   std::unordered_map<std::string, QuantizedModule> quantized_;
   std::function<void()> on_tensor_;
   RawNorms raw_norms_;
+  size_t linear_bytes_ = 0;
 };
 
 } // namespace mtplx::native

@@ -127,7 +127,7 @@ std::string law_difference(const RowOp& op, const std::vector<mx::array>& inputs
 
 std::vector<Isa> isas_here() {
   std::vector<Isa> result;
-  for (Isa isa : {Isa::scalar, Isa::avx2, Isa::avx512, Isa::neon}) {
+  for (Isa isa : all_isas) {
     if (isa_runs_here(isa)) {
       result.push_back(isa);
     }

@@ -109,7 +109,7 @@ inline std::string error_of(const std::function<void()>& call) {
 inline void on_all_machines(const std::function<void(kernels::Isa, int threads)>& check) {
   kernels::Isa isa = kernels::active_isa();
   int threads = kernels::threads();
-  for (kernels::Isa other : {kernels::Isa::scalar, kernels::Isa::avx2, kernels::Isa::avx512, kernels::Isa::neon}) {
+  for (kernels::Isa other : kernels::all_isas) {
     if (kernels::isa_runs_here(other)) {
       kernels::force_isa(other);
       for (int n : {1, 2, 3}) {
