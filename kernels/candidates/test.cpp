@@ -178,7 +178,8 @@ TEST_CASE("candidates: wrong inputs") {
   CHECK(message({1.0, 1}, {{{2, 1.0f, 0.0f}}, {}}) == "[candidates] an edit's id is outside the vocabulary.");
   CHECK(message({1.0, 1}, {{{-1, 1.0f, 0.0f}}, {}}) == "[candidates] an edit's id is outside the vocabulary.");
   CHECK(message({1.0, 1}, {{}, {1u, 1u}}) == "[candidates] a mask has ceil(V / 32) words.");
-  CHECK(message({1.0, 1}, {{}, {0u}}) == "[candidates] the largest logit of a row is not finite.");
+  CHECK(message({1.0, 1}, {{}, {0u}}) == "[candidates] a mask allows no id.");
+  CHECK(message({1.0, 1}, {{}, {4u}}) == "[candidates] a mask allows no id."); // a bit beyond the vocabulary
   CHECK(message({1.0, 1}, {{{0, 1.0f, inf}}, {}}) == "[candidates] the largest logit of a row is not finite.");
   CHECK(error_of([&] { candidates(logits, {}, {}, cpu_stream()); }) == "[candidates] one spec for each row is needed.");
   CHECK(error_of([&] {
