@@ -224,5 +224,6 @@ TEST_CASE("isa: names, forcing, refusals") {
   }
   force_isa(before);
   CHECK(testing::error_of([] { parse_isa("sse9"); }) ==
-        "[isa] Unknown instruction set 'sse9': use one of scalar, avx2, avxvnni, avx512, avx512vnni, amx, neon, neondot.");
+        "[isa] Unknown instruction set 'sse9': use one of scalar, avx2, avxvnni, avx512, avx512vnni, amx, neon, "
+        "neondot.");
 }
