@@ -1,10 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { packageRoot } from '../../runtime/package.ts';
+import { skip } from '../../scripts/testing/skip.ts';
 
 // The real binary in a process of its own: streams, exit codes and signals are what is tested.
 const test = suite('mtplx run');
@@ -83,6 +84,22 @@ test('a stop string ends the text before it', () => {
   const { stdout } = raw('--seed', '1');
   const stop = stdout.trim().at(-1)!;
   assert.is(raw('--seed', '1', '--stop', stop).stdout, stdout.slice(0, stdout.indexOf(stop)));
+});
+
+const compiled = existsSync(join(packageRoot, 'dist/cli/commands')) ? test : skip(test, 'npm run build:ts first');
+compiled('the compiled command gives the same text, and no compiled file asks for a source', () => {
+  const { status, stdout, stderr } = mtplx(['run', '--raw', '--max-tokens', '24', '--seed', '1', prompt], {
+    env: { MTPLX_DEV: '' },
+  });
+  assert.is(status, 0, stderr);
+  assert.is(stdout, raw('--seed', '1').stdout);
+  const files = readdirSync(join(packageRoot, 'dist'), { recursive: true, encoding: 'utf8' });
+  const asking = files
+    .filter((file) => file.endsWith('.js'))
+    .filter((file) =>
+      /(?:from|import\()\s*['"]\.[^'"]*\.ts['"]/.test(readFileSync(join(packageRoot, 'dist', file), 'utf8')),
+    );
+  assert.equal(asking, []);
 });
 
 const mistakes: [args: string[], status: number, words: RegExp][] = [

@@ -40,7 +40,7 @@ export default class Run extends BaseCommand {
     const folder = flags.model ?? embeddedModel;
     if (flags.model === undefined) this.#note('Model: the embedded one (33 M parameters, code; --model names another)');
     const progress = new Progress();
-    await using model = await loadModel(folder, {
+    const model = await loadModel(folder, {
       backend: flags.backend,
       threads: flags.threads,
       drafter: flags.drafter,
@@ -48,22 +48,27 @@ export default class Run extends BaseCommand {
       onProgress: ({ done, total }) => progress.update(done, total, 'loading'),
     });
     progress.clear();
-    const chat = !flags.raw && model.template !== null;
-    const generation = model.generate(chat ? [{ role: 'user', content: prompt }] : prompt, {
-      maxTokens: flags['max-tokens'],
-      temperature: flags.temperature,
-      topP: flags['top-p'],
-      topK: flags['top-k'],
-      seed: flags.seed,
-      depth: flags['no-mtp'] ? 0 : flags.depth,
-      acceptance: flags.acceptance,
-      stop: flags.stop,
-      signal: this.signal,
-    });
-    const result = await this.#stream(generation);
-    const stats = generationStats(generation);
-    if (flags.stats) this.#note(stats.lines.join('\n'));
-    return { model: model.folder.folder, chat, ...result, ...stats.json };
+    // Not `await using`: with it TypeScript 6 leaves the dynamic import above pointing at the source.
+    try {
+      const chat = !flags.raw && model.template !== null;
+      const generation = model.generate(chat ? [{ role: 'user', content: prompt }] : prompt, {
+        maxTokens: flags['max-tokens'],
+        temperature: flags.temperature,
+        topP: flags['top-p'],
+        topK: flags['top-k'],
+        seed: flags.seed,
+        depth: flags['no-mtp'] ? 0 : flags.depth,
+        acceptance: flags.acceptance,
+        stop: flags.stop,
+        signal: this.signal,
+      });
+      const result = await this.#stream(generation);
+      const stats = generationStats(generation);
+      if (flags.stats) this.#note(stats.lines.join('\n'));
+      return { model: model.folder.folder, chat, ...result, ...stats.json };
+    } finally {
+      await model.dispose();
+    }
   }
 
   async #prompt(argument: string | undefined): Promise<string> {
