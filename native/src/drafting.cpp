@@ -1,0 +1,178 @@
+#include "native/src/drafting.h"
+
+#include <algorithm>
+
+#include "native/src/faults.h"
+#include "native/src/forward.h"
+
+namespace mtplx::native {
+
+kernels::DrawSpec draw_spec(const DrawRequest& request, int index, int position) {
+  kernels::Noise noise{request.noise, 0.0, request.seed, request.choice, static_cast<uint32_t>(position)};
+  if (request.noise == kernels::Noise::Kind::uniform) {
+    noise.uniform = request.uniforms.at(index);
+  }
+  return {request.filter, noise};
+}
+
+mx::array int_array(const std::vector<int32_t>& values) {
+  return mx::array(values.begin(), {static_cast<int>(values.size())}, mx::int32);
+}
+
+mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows, mx::Stream s) {
+  bool all = static_cast<int>(rows.size()) == x.shape(0);
+  for (size_t i = 0; all && i < rows.size(); ++i) {
+    all = rows[i] == static_cast<int>(i);
+  }
+  return all ? x : mx::take(x, int_array(rows), 0, s);
+}
+
+kernels::AttentionSegment mtp_segment(const Sequence& q, int begin, int count) {
+  kernels::AttentionSegment segment{begin, count, q.mtp.rows, q.mtp.k_blocks, q.mtp.v_blocks, q.mtp.rows, {}};
+  if (fault("mtp-cold")) {
+    for (auto* blocks : {&segment.k_blocks, &segment.v_blocks}) {
+      for (auto& block : *blocks) {
+        block = mx::zeros(block.shape(), block.dtype(), mx::Device::cpu);
+      }
+    }
+  }
+  return segment;
+}
+
+Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s) {
+  Drafts drafts;
+  std::vector<int> active;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (batch[i].depth > 0) {
+      active.push_back(static_cast<int>(i));
+    }
+  }
+  if (active.empty()) {
+    return drafts;
+  }
+  const Model& model = *batch[0].sequence->model;
+  const auto& head = model.draft_head ? *model.draft_head : model.lm_head;
+
+  // First step: all rows that have no MTP row yet; the last one reads the token of this cycle.
+  std::vector<mx::array> hidden_parts;
+  std::vector<int32_t> next;
+  std::vector<kernels::AttentionSegment> segments;
+  std::vector<int32_t> last_rows;
+  for (int i : active) {
+    const Sequence& q = *batch[i].sequence;
+    int count = q.length() - q.mtp.rows;
+    hidden_parts.push_back(q.hidden_rows(s));
+    segments.push_back(mtp_segment(q, static_cast<int>(next.size()), count));
+    next.insert(next.end(), q.tokens.begin() + q.mtp.rows + 1, q.tokens.end());
+    next.push_back(batch[i].tokens[0]);
+    last_rows.push_back(static_cast<int32_t>(next.size()) - 1);
+  }
+  mx::array hidden = hidden_parts.size() == 1 ? hidden_parts[0] : mx::concatenate(hidden_parts, 0, s);
+  MtpRows rows = mtp_forward(model, hidden, int_array(next), segments, s);
+  std::vector<std::vector<kernels::KvRows>> extra(batch.size());
+  for (size_t a = 0; a < active.size(); ++a) {
+    Sequence& q = *batch[active[a]].sequence;
+    int count = segments[a].row_count;
+    q.mtp.append(rows.k, rows.v, segments[a].row_begin, count - 1, s);
+    q.drop_hidden(count - 1);
+    q.pending->mtp_k = RowRange{rows.k, last_rows[a], 1};
+    q.pending->mtp_v = RowRange{rows.v, last_rows[a], 1};
+    extra[active[a]].push_back({rows.k, rows.v, last_rows[a], 1});
+  }
+
+  mx::array out = take_rows(rows.hidden, last_rows, s);
+  for (int step = 0;; ++step) {
+    std::vector<kernels::DrawSpec> specs;
+    for (int i : active) {
+      specs.push_back(draw_spec(*batch[i].draft, step, batch[i].sequence->length() + 1 + step));
+    }
+    drafts.steps.push_back(kernels::draw(kernels::linear(out, head, s), specs, s));
+    drafts.members.push_back(active);
+
+    std::vector<int> still;
+    std::vector<int32_t> picked;
+    for (size_t a = 0; a < active.size(); ++a) {
+      if (batch[active[a]].depth > step + 1) {
+        still.push_back(active[a]);
+        picked.push_back(static_cast<int32_t>(a));
+      }
+    }
+    if (still.empty()) {
+      return drafts;
+    }
+    mx::array token = take_rows(drafts.steps.back().token, picked, s);
+    mx::array from = take_rows(out, picked, s);
+    std::vector<kernels::AttentionSegment> one_row;
+    for (size_t a = 0; a < still.size(); ++a) {
+      const Sequence& q = *batch[still[a]].sequence;
+      kernels::AttentionSegment segment = mtp_segment(q, static_cast<int>(a), 1);
+      segment.position = q.length() + step;
+      segment.extra = extra[still[a]];
+      one_row.push_back(std::move(segment));
+    }
+    rows = mtp_forward(model, from, token, one_row, s);
+    for (size_t a = 0; a < still.size(); ++a) {
+      extra[still[a]].push_back({rows.k, rows.v, static_cast<int>(a), 1});
+    }
+    out = rows.hidden;
+    active = std::move(still);
+  }
+}
+
+mx::array row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts, mx::Stream s) {
+  std::vector<int32_t> ids;
+  struct Copy {
+    int row, step, member;
+  };
+  std::vector<Copy> copies;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    ids.insert(ids.end(), batch[i].tokens.begin(), batch[i].tokens.end());
+    for (int step = 0; step < batch[i].depth; ++step) {
+      const auto& members = drafts.members[step];
+      int member = static_cast<int>(std::find(members.begin(), members.end(), static_cast<int>(i)) - members.begin());
+      copies.push_back({static_cast<int>(ids.size()), step, member});
+      ids.push_back(0);
+    }
+  }
+  if (copies.empty()) {
+    return int_array(ids);
+  }
+  std::vector<mx::array> tokens;
+  for (const auto& step : drafts.steps) {
+    tokens.push_back(step.token);
+  }
+  int total = static_cast<int>(ids.size());
+  return kernels::cpu_task1(
+      "row_ids", tokens, {{total}, mx::int32},
+      [ids, copies](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+        int32_t* to = out[0].data<int32_t>();
+        std::copy(ids.begin(), ids.end(), to);
+        for (const auto& c : copies) {
+          to[c.row] = in[c.step].data<int32_t>()[c.member];
+        }
+      },
+      s);
+}
+
+void read_drafts(const std::vector<CycleEntry>& batch, const Drafts& drafts, CycleResult& result) {
+  for (size_t i = 0; i < batch.size(); ++i) {
+    auto& pending = *batch[i].sequence->pending;
+    for (int step = 0; step < batch[i].depth; ++step) {
+      const auto& members = drafts.members[step];
+      size_t m = std::find(members.begin(), members.end(), static_cast<int>(i)) - members.begin();
+      const auto& out = drafts.steps[step];
+      int32_t token = out.token.data<int32_t>()[m];
+      int count = out.count.data<int32_t>()[m];
+      size_t width = out.support.shape(1);
+      const int32_t* ids = out.support.data<int32_t>() + m * width;
+      const double* p = out.probability.data<double>() + m * width;
+      pending.tokens.push_back(token);
+      result.draft_tokens.push_back(token);
+      result.draft_counts.push_back(count);
+      result.draft_ids.insert(result.draft_ids.end(), ids, ids + count);
+      result.draft_probabilities.insert(result.draft_probabilities.end(), p, p + count);
+    }
+  }
+}
+
+} // namespace mtplx::native
