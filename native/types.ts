@@ -194,6 +194,11 @@ export interface SequenceState {
 
 export interface NativeAddon {
   buildInfo(): BuildInfo;
+  /**
+   * Ends the engine thread of the process after the job in hand, for good; later calls never settle. For the exit of the
+   * process: `process.exit` runs no clean-up hooks of the main thread.
+   */
+  shutdown(): void;
   /** Threads of the kernels, the engine's own included (>= 1). */
   setThreads(threads: number): Promise<void>;
   /** Rejects with the name of a set that does not run here. For tests. */

@@ -2,9 +2,23 @@
 
 namespace mtplx::native {
 
+namespace {
+
+// The process's engine. Never destroyed: used while the process exits.
+struct Current {
+  std::mutex mutex;
+  std::weak_ptr<EngineThread> engine;
+};
+
+Current& shared() {
+  static Current& instance = *new Current;
+  return instance;
+}
+
+} // namespace
+
 std::shared_ptr<EngineThread> EngineThread::acquire() {
-  static std::mutex mutex;
-  static std::weak_ptr<EngineThread> current;
+  auto& [mutex, current] = shared();
   std::lock_guard lock(mutex);
   auto engine = current.lock();
   if (!engine) {
@@ -17,12 +31,29 @@ std::shared_ptr<EngineThread> EngineThread::acquire() {
 EngineThread::EngineThread() : thread_([this] { run(); }) {}
 
 EngineThread::~EngineThread() {
+  join(false);
+}
+
+void EngineThread::halt() {
+  auto& [mutex, current] = shared();
+  std::lock_guard lock(mutex);
+  if (auto engine = current.lock()) {
+    engine->join(true);
+    // What it still holds is left to the end of the process: this may be its last owner, on another thread.
+    new std::shared_ptr<EngineThread>(std::move(engine));
+  }
+}
+
+void EngineThread::join(bool halt) {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
+    halted_ = halted_ || halt;
   }
   wake_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) {
+    thread_.join();
+  }
 }
 
 void EngineThread::push(std::function<void()> job) {
@@ -47,7 +78,7 @@ void EngineThread::run() {
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [&] { return stop_ || !jobs_.empty(); });
-      if (jobs_.empty()) {
+      if (jobs_.empty() || halted_) {
         break;
       }
       job = std::move(jobs_.front());

@@ -18,6 +18,10 @@ class EngineThread {
   // The process's thread; started by the first owner and joined by the last.
   static std::shared_ptr<EngineThread> acquire();
 
+  // Ends the process's thread, if there is one, after the job in hand; jobs that wait are never run. For the exit of
+  // the process, whose static destructors would take MLX away under a running job.
+  static void halt();
+
   // A job reports its own errors: what it throws is dropped.
   void push(std::function<void()> job);
   // The CPU stream of the thread; call from jobs only.
@@ -30,11 +34,13 @@ class EngineThread {
 
  private:
   void run();
+  void join(bool halt);
 
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> jobs_;
   bool stop_ = false;
+  bool halted_ = false;
   std::thread thread_;
 };
 

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isMainThread } from 'node:worker_threads';
 import type { NativeAddon } from '../../native/types.ts';
 import { MtplxError } from '../errors.ts';
 
@@ -28,8 +29,14 @@ let loaded: NativeAddon | undefined;
  * @throws MtplxError MTPLX_E_ADDON_MISSING when it was never built, MTPLX_E_ADDON_BROKEN when it cannot be loaded.
  */
 export function addon(): NativeAddon {
-  loaded ??= loadAddon(process.env['MTPLX_ADDON_NAME'] ?? 'mtplx');
+  loaded ??= prepared(loadAddon(process.env['MTPLX_ADDON_NAME'] ?? 'mtplx'));
   return loaded;
+}
+
+/** `process.exit` on the main thread would run MLX's static destructors under a running job: it waits for that job. */
+function prepared(native: NativeAddon): NativeAddon {
+  if (isMainThread) process.once('exit', () => native.shutdown());
+  return native;
 }
 
 function loadAddon(name: string): NativeAddon {

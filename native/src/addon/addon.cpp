@@ -290,6 +290,12 @@ Napi::Value rejected(Napi::Env env, const Napi::Error& error) {
   return deferred.Promise();
 }
 
+Napi::Value shutdown(const Info& info) {
+  channel(info).stop_loading();
+  EngineThread::halt();
+  return info.Env().Undefined();
+}
+
 // Errors made on the JavaScript thread reject the Promise instead of throwing; other C++ exceptions would end Node.
 template <Napi::Value (*function)(const Info&)>
 Napi::Value asynchronous(const Info& info) {
@@ -319,6 +325,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
   set("buildInfo", build_info);
+  set("shutdown", shutdown);
   set("setThreads", asynchronous<set_threads>);
   set("setIsa", asynchronous<set_isa>);
   set("loadModel", asynchronous<load_model>);

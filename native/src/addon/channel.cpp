@@ -59,6 +59,12 @@ void Channel::close() {
   engine_.reset();
 }
 
+void Channel::stop_loading() {
+  if (workspace_) {
+    workspace_->closing = true;
+  }
+}
+
 bool Channel::closed() {
   std::lock_guard lock(mutex_);
   return closed_;

@@ -31,6 +31,8 @@ class Channel : public std::enable_shared_from_this<Channel> {
   void progress(const std::shared_ptr<Napi::FunctionReference>& listener, double done, double total);
 
   bool closed();
+  // A load in progress stops at the next tensor.
+  void stop_loading();
 
  private:
   struct Settlement;
