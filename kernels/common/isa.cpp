@@ -36,6 +36,12 @@ unsigned leaf7(unsigned subleaf, int output) {
   return __get_cpuid_count(7, subleaf, &r[0], &r[1], &r[2], &r[3]) ? r[output] : 0;
 }
 
+// F16C, which clang 14 cannot ask for by name.
+bool half_floats() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c >> 29 & 1);
+}
+
 // The CPU has AMX int8, and the kernel lets this process use it: asked once.
 bool tiles() {
   static const bool allowed = [] {
@@ -116,7 +122,7 @@ bool isa_runs_here(Isa isa) {
   return isa == Isa::scalar || isa == Isa::neon || (isa == Isa::neondot && dot_products());
 #else
   bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") &&
-              __builtin_cpu_supports("f16c");
+              half_floats();
   bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                 __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   bool vnni = avx512 && __builtin_cpu_supports("avx512vnni");

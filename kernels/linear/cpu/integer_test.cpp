@@ -199,7 +199,8 @@ TEST_CASE("integer linear: error against float64 relative to the RMS of the exac
   std::mt19937 random(3);
   Case c{256, 1024, 4, 64};
   Weight w = random_weight(c, random);
-  for (auto [outlier, bar] : {std::pair{1.0f, 3e-5}, {10.0f, 8e-5}, {100.0f, 8e-5}, {1e4f, 8e-5}}) {
+  for (auto [factor, bar] : {std::pair{1.0f, 3e-5}, {10.0f, 8e-5}, {100.0f, 8e-5}, {1e4f, 8e-5}}) {
+    float outlier = factor; // clang 14 captures no structured binding
     std::vector<float> x = random_rows(4, c.K, random);
     for (size_t i = 0; i < x.size(); i += 173) {
       x[i] *= outlier;
