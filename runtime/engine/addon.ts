@@ -1,25 +1,16 @@
 import { createRequire } from 'node:module';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isMainThread } from 'node:worker_threads';
 import type { NativeAddon } from '../../native/types.ts';
 import { MtplxError } from '../errors.ts';
+import { packageRoot } from '../package.ts';
 
 const require = createRequire(import.meta.url);
 
-/** Folder of package.json: this file runs from runtime/engine or from dist/runtime/engine. */
-function packageRoot(): string {
-  let folder = path.dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(path.join(folder, 'package.json'))) {
-    folder = path.dirname(folder);
-  }
-  return folder;
-}
-
 /** Where `npm run build:native` puts the addon. `name`: `mtplx`, or the build with faults that the harness uses. */
 export function addonPath(name = 'mtplx'): string {
-  return path.join(packageRoot(), 'build', 'node', 'Release', `${name}.node`);
+  return path.join(packageRoot, 'build', 'node', 'Release', `${name}.node`);
 }
 
 let loaded: NativeAddon | undefined;
