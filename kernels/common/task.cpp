@@ -1,18 +1,15 @@
 #include "kernels/common/task.h"
 
 #include <chrono>
-#include <cstring>
 #include <stdexcept>
 
-#include "mlx/allocator.h"
-#include "mlx/backend/cpu/encoder.h"
-#include "mlx/primitives.h"
+#include "kernels/common/buffers.h"
 
 namespace mtplx::kernels {
 
 namespace {
 
-thread_local std::shared_ptr<Timings> tls_timings;
+thread_local Timings* tls_timings = nullptr;
 thread_local Phase tls_phase = Phase::verify;
 
 int64_t now_ns() {
@@ -20,103 +17,34 @@ int64_t now_ns() {
       .count();
 }
 
-// Adds the life time of the object to the timings.
+// Adds its life time to the timings of the scope.
 class Stopwatch {
  public:
-  Stopwatch(Timings* timings, Phase phase, const char* name)
-      : timings_(timings), phase_(phase), name_(name), start_(timings ? now_ns() : 0) {}
+  explicit Stopwatch(const char* name) : name_(name), start_(tls_timings ? now_ns() : 0) {}
   ~Stopwatch() {
-    if (timings_) {
-      timings_->add(phase_, name_, now_ns() - start_);
+    if (tls_timings) {
+      tls_timings->add(tls_phase, name_, now_ns() - start_);
     }
   }
   Stopwatch(const Stopwatch&) = delete;
   Stopwatch& operator=(const Stopwatch&) = delete;
 
  private:
-  Timings* timings_;
-  Phase phase_;
   const char* name_;
   int64_t start_;
 };
 
-class CpuPrimitive : public mx::Primitive {
- public:
-  CpuPrimitive(mx::Stream stream, const char* name)
-      : mx::Primitive(stream), name_(name), timings_(tls_timings), phase_(tls_phase) {}
-  void eval_gpu(const std::vector<mx::array>&, std::vector<mx::array>&) override {
-    throw std::runtime_error(std::string("[") + name_ + "] has no GPU implementation.");
-  }
-  const char* name() const override { return name_; }
-
- protected:
-  static mx::array weak(const mx::array& a) { return mx::array::unsafe_weak_copy(a); }
-  static std::vector<mx::array> weak_all(const std::vector<mx::array>& all) {
-    std::vector<mx::array> copies;
-    copies.reserve(all.size());
-    for (const auto& a : all) {
-      copies.push_back(weak(a));
-    }
-    return copies;
-  }
-
-  const char* name_;
-  std::shared_ptr<Timings> timings_;
-  Phase phase_;
-};
-
 // Kernels read plain rows; a transposed or strided view would be misread without a word.
-void require_rows(const char* name, const std::vector<mx::array>& inputs) {
+void make_ready(const char* name, const std::vector<mx::array>& inputs) {
   for (size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].is_available()) {
+      mx::array(inputs[i]).eval();
+    }
     if (!inputs[i].flags().row_contiguous) {
       throw std::invalid_argument(std::string("[") + name + "] Input " + std::to_string(i) + " is not row-contiguous.");
     }
   }
 }
-
-class CpuTask final : public CpuPrimitive {
- public:
-  CpuTask(mx::Stream stream, const char* name, TaskBody body) : CpuPrimitive(stream, name), body_(std::move(body)) {}
-  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
-    for (auto& out : outputs) {
-      out.set_data(mx::allocator::malloc(out.nbytes()));
-    }
-    auto& encoder = mx::cpu::get_command_encoder(stream());
-    encoder.dispatch([in = weak_all(inputs), out = weak_all(outputs), body = body_, timings = timings_, phase = phase_,
-                      name = name_]() mutable {
-      Stopwatch watch(timings.get(), phase, name);
-      require_rows(name, in);
-      body(in, out);
-    });
-  }
-
- private:
-  TaskBody body_;
-};
-
-class CpuUpdate final : public CpuPrimitive {
- public:
-  CpuUpdate(mx::Stream stream, const char* name, UpdateBody body)
-      : CpuPrimitive(stream, name), body_(std::move(body)) {}
-  void eval_cpu(const std::vector<mx::array>& inputs, std::vector<mx::array>& outputs) override {
-    bool copied = !inputs[0].is_donatable();
-    if (copied) {
-      outputs[0].set_data(mx::allocator::malloc(outputs[0].nbytes()));
-    } else {
-      outputs[0].copy_shared_buffer(inputs[0]);
-    }
-    auto& encoder = mx::cpu::get_command_encoder(stream());
-    encoder.dispatch([in = weak_all(inputs), out = weak(outputs[0]), copied, body = body_, timings = timings_,
-                      phase = phase_, name = name_]() mutable {
-      Stopwatch watch(timings.get(), phase, name);
-      require_rows(name, in);
-      body(in, out, copied);
-    });
-  }
-
- private:
-  UpdateBody body_;
-};
 
 } // namespace
 
@@ -132,43 +60,44 @@ void Timings::add(Phase phase, const char* kernel, int64_t ns) {
   kernels.push_back({kernel, ns, 1});
 }
 
-TimingScope::TimingScope(std::shared_ptr<Timings> timings, Phase phase)
-    : saved_(std::move(tls_timings)), saved_phase_(tls_phase) {
-  tls_timings = std::move(timings);
+TimingScope::TimingScope(Timings* timings, Phase phase) : saved_(tls_timings), saved_phase_(tls_phase) {
+  tls_timings = timings;
   tls_phase = phase;
 }
 
 TimingScope::~TimingScope() {
-  tls_timings = std::move(saved_);
+  tls_timings = saved_;
   tls_phase = saved_phase_;
 }
 
 std::vector<mx::array> cpu_task(const char* name,
                                 const std::vector<mx::array>& inputs,
                                 const std::vector<OutputSpec>& outputs,
-                                TaskBody body,
-                                mx::Stream stream) {
-  std::vector<mx::Shape> shapes;
-  std::vector<mx::Dtype> dtypes;
+                                const TaskBody& body,
+                                mx::Stream) {
+  make_ready(name, inputs);
+  Stopwatch watch(name);
+  std::vector<mx::array> out;
+  out.reserve(outputs.size());
   for (const auto& o : outputs) {
-    shapes.push_back(o.shape);
-    dtypes.push_back(o.dtype);
+    out.push_back(fresh(o.shape, o.dtype));
   }
-  return mx::array::make_arrays(std::move(shapes), dtypes, std::make_shared<CpuTask>(stream, name, std::move(body)),
-                                inputs);
+  body(inputs, out);
+  return out;
 }
 
 mx::array cpu_task1(
-    const char* name, const std::vector<mx::array>& inputs, OutputSpec output, TaskBody body, mx::Stream stream) {
-  return mx::array(std::move(output.shape), output.dtype, std::make_shared<CpuTask>(stream, name, std::move(body)),
-                   inputs);
+    const char* name, const std::vector<mx::array>& inputs, OutputSpec output, const TaskBody& body, mx::Stream s) {
+  return cpu_task(name, inputs, {std::move(output)}, body, s)[0];
 }
 
-mx::array cpu_update(const char* name, std::vector<mx::array> inputs, UpdateBody body, mx::Stream stream) {
-  auto shape = inputs.at(0).shape();
-  auto dtype = inputs.at(0).dtype();
-  return mx::array(std::move(shape), dtype, std::make_shared<CpuUpdate>(stream, name, std::move(body)),
-                   std::move(inputs));
+mx::array cpu_update(const char* name, std::vector<mx::array> inputs, const UpdateBody& body, mx::Stream) {
+  make_ready(name, inputs);
+  Stopwatch watch(name);
+  bool copied = !inputs.at(0).is_donatable();
+  mx::array out = copied ? fresh(inputs[0].shape(), inputs[0].dtype()) : inputs[0];
+  body(inputs, out, copied);
+  return out;
 }
 
 } // namespace mtplx::kernels

@@ -2,13 +2,13 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "mlx/mlx.h"
 
-// How a kernel becomes an MLX primitive on the CPU stream.
+// How a kernel runs: at once, on the calling thread and the pool's. MLX's graph would cost 8 µs a kernel in nodes,
+// dispatch and the wake-up of its stream's thread (docs/decisions/0007).
 namespace mtplx::kernels {
 
 namespace mx = mlx::core;
@@ -16,8 +16,7 @@ namespace mx = mlx::core;
 // Phases of one decoding cycle, as reported to TypeScript.
 enum class Phase : int { commit, draft, verify, candidates, count_ };
 
-// Nanoseconds spent inside kernels, by phase and by kernel name. Filled on the
-// stream's thread, read after eval.
+// Nanoseconds spent inside kernels, by phase and by kernel name.
 struct Timings {
   int64_t phase_ns[static_cast<int>(Phase::count_)] = {};
   struct Kernel {
@@ -29,16 +28,16 @@ struct Timings {
   void add(Phase phase, const char* kernel, int64_t ns);
 };
 
-// While alive, tasks built on this thread report to `timings` under `phase`.
+// While alive, tasks of this thread report to `timings` (may be null) under `phase`.
 class TimingScope {
  public:
-  TimingScope(std::shared_ptr<Timings> timings, Phase phase);
+  TimingScope(Timings* timings, Phase phase);
   ~TimingScope();
   TimingScope(const TimingScope&) = delete;
   TimingScope& operator=(const TimingScope&) = delete;
 
  private:
-  std::shared_ptr<Timings> saved_;
+  Timings* saved_;
   Phase saved_phase_;
 };
 
@@ -50,20 +49,21 @@ struct OutputSpec {
 // `in` are evaluated row-contiguous arrays, `out` allocated ones.
 using TaskBody = std::function<void(const std::vector<mx::array>& in, std::vector<mx::array>& out)>;
 
-// One lazily evaluated CPU task. `name` must outlive the program (a literal).
+// Runs `body` now and gives its outputs; inputs that MLX has not evaluated yet are evaluated first. `name` must outlive
+// the program (a literal).
 std::vector<mx::array> cpu_task(const char* name,
                                 const std::vector<mx::array>& inputs,
                                 const std::vector<OutputSpec>& outputs,
-                                TaskBody body,
+                                const TaskBody& body,
                                 mx::Stream stream);
 
 mx::array cpu_task1(
-    const char* name, const std::vector<mx::array>& inputs, OutputSpec output, TaskBody body, mx::Stream stream);
+    const char* name, const std::vector<mx::array>& inputs, OutputSpec output, const TaskBody& body, mx::Stream stream);
 
 // Like cpu_task1, but the output takes over the first input's buffer when nobody
 // else holds it; `copied` tells the body whether it got a fresh buffer instead
 // (then it must copy in[0] itself).
 using UpdateBody = std::function<void(const std::vector<mx::array>& in, mx::array& out, bool copied)>;
-mx::array cpu_update(const char* name, std::vector<mx::array> inputs, UpdateBody body, mx::Stream stream);
+mx::array cpu_update(const char* name, std::vector<mx::array> inputs, const UpdateBody& body, mx::Stream stream);
 
 } // namespace mtplx::kernels

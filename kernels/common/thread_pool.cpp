@@ -37,17 +37,37 @@ void relax() {
 // Spins until done() or the time is up; tells which.
 template <class Done>
 bool spin(Done done) {
-  auto end = std::chrono::steady_clock::now() + spin_time;
-  do {
+  auto look = [&] {
     for (int i = 0; i < spins_a_look; ++i) {
       if (done()) {
         return true;
       }
       relax();
     }
+    return false;
+  };
+  if (look()) {
+    return true; // most rounds end here, before a clock is read
+  }
+  auto end = std::chrono::steady_clock::now() + spin_time;
+  do {
+    if (look()) {
+      return true;
+    }
   } while (std::chrono::steady_clock::now() < end);
   return done();
 }
+
+// A round of tasks in one word: how many, and which is next. So a claim says at once whether it is good; a helper that
+// comes late (its core was taken) claims nothing and is not waited for.
+struct Ticket {
+  uint32_t tasks;
+  uint32_t next;
+
+  static Ticket of(uint64_t word) { return {static_cast<uint32_t>(word >> 32), static_cast<uint32_t>(word)}; }
+  uint64_t word() const { return uint64_t{tasks} << 32 | next; }
+  bool open() const { return next < tasks; }
+};
 
 class Pool {
  public:
@@ -61,7 +81,6 @@ class Pool {
     {
       std::lock_guard lock(mutex_);
       stop_ = true;
-      round_.fetch_add(1, std::memory_order_release);
     }
     wake_.notify_all();
     for (auto& t : threads_) {
@@ -69,24 +88,23 @@ class Pool {
     }
   }
 
-  // One caller at a time; the lock is held by run() outside.
+  // One caller at a time; the lock is held by parallel_for.
   void run(int tasks, const std::function<void(int)>& body) {
     body_ = &body;
-    tasks_ = tasks;
-    next_.store(0, std::memory_order_relaxed);
-    working_.store(static_cast<int>(threads_.size()), std::memory_order_relaxed);
-    {
-      std::lock_guard lock(mutex_);
-      round_.fetch_add(1, std::memory_order_release);
-    }
-    if (sleeping_.load(std::memory_order_acquire) > 0) {
+    done_.store(0, std::memory_order_relaxed);
+    // Sequentially consistent with a helper that counts itself as asleep and then looks once more.
+    word_.store(Ticket{static_cast<uint32_t>(tasks), 0}.word(), std::memory_order_seq_cst);
+    if (sleeping_.load(std::memory_order_seq_cst) > 0) {
+      { std::lock_guard lock(mutex_); }
       wake_.notify_all();
     }
     work();
-    auto done = [&] { return working_.load(std::memory_order_acquire) == 0; };
+    auto done = [&] { return done_.load(std::memory_order_acquire) == tasks; };
     if (!spin(done)) {
       std::unique_lock lock(mutex_);
+      waiting_ = true;
       finished_.wait(lock, done);
+      waiting_ = false;
     }
     if (error_) {
       std::exception_ptr error = std::exchange(error_, nullptr);
@@ -95,55 +113,56 @@ class Pool {
   }
 
  private:
+  // Claims and runs tasks of the round in hand until none is left.
   void work() {
     for (;;) {
-      int task = next_.fetch_add(1, std::memory_order_relaxed);
-      if (task >= tasks_) {
+      Ticket claim = Ticket::of(word_.fetch_add(1, std::memory_order_acq_rel));
+      if (!claim.open()) {
         return;
       }
       try {
-        (*body_)(task);
+        (*body_)(static_cast<int>(claim.next));
       } catch (...) {
         std::lock_guard lock(mutex_);
         if (!error_) {
           error_ = std::current_exception();
         }
       }
+      if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == static_cast<int>(claim.tasks)) {
+        std::lock_guard lock(mutex_);
+        if (waiting_) {
+          finished_.notify_one();
+        }
+      }
     }
   }
 
+  bool open() const { return Ticket::of(word_.load(std::memory_order_seq_cst)).open(); }
+
   void help() {
     inside = true;
-    uint64_t seen = 0;
     for (;;) {
-      auto called = [&] { return round_.load(std::memory_order_acquire) != seen; };
-      if (!spin(called)) {
+      if (!spin([&] { return open(); })) {
         std::unique_lock lock(mutex_);
-        sleeping_.fetch_add(1, std::memory_order_acq_rel);
-        wake_.wait(lock, called);
-        sleeping_.fetch_sub(1, std::memory_order_acq_rel);
-      }
-      seen = round_.load(std::memory_order_acquire);
-      if (stop_) {
-        return;
+        sleeping_.fetch_add(1, std::memory_order_seq_cst);
+        wake_.wait(lock, [&] { return stop_ || open(); });
+        sleeping_.fetch_sub(1, std::memory_order_relaxed);
+        if (stop_) {
+          return;
+        }
       }
       work();
-      if (working_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        std::lock_guard lock(mutex_);
-        finished_.notify_one();
-      }
     }
   }
 
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable finished_;
-  std::atomic<uint64_t> round_ = 0;
-  std::atomic<int> next_ = 0;
-  std::atomic<int> working_ = 0;
+  std::atomic<uint64_t> word_ = 0; // see Ticket
+  std::atomic<int> done_ = 0;
   std::atomic<int> sleeping_ = 0;
   bool stop_ = false;
-  int tasks_ = 0;
+  bool waiting_ = false;
   const std::function<void(int)>* body_ = nullptr;
   std::exception_ptr error_;
   std::vector<std::thread> threads_;

@@ -77,6 +77,25 @@ TEST_CASE("rms_norm: a NaN makes its row NaN and no other") {
   }
 }
 
+TEST_CASE("rms_norm: a pair is two norms side by side") {
+  Random random(35);
+  for (int H : {1, 33, 384}) {
+    mx::array weights[2] = {random.normals({H}), random.normals({H})};
+    mx::array rows[2] = {random.normals({5, H}), random.normals({5, H})};
+    Floats pair = floats(rms_norm_pair(rows[0], weights[0], rows[1], weights[1], eps, cpu()));
+    for (int half = 0; half < 2; ++half) {
+      Floats one = floats(rms_norm(rows[half], weights[half], eps, cpu()));
+      for (int i = 0; i < 5 * H; ++i) {
+        CHECK(pair[(2 * (i / H) + half) * H + i % H] == one[i]);
+      }
+    }
+  }
+  mx::array x = mx::ones({2, 4}, mx::float32, cpu());
+  mx::array w = mx::ones({4}, mx::float32, cpu());
+  CHECK_THROWS_WITH_AS(rms_norm_pair(x, w, mx::ones({3, 4}, mx::float32, cpu()), w, eps, cpu()),
+                       "[rms_norm] a and b must have one shape.", std::invalid_argument);
+}
+
 TEST_CASE("rms_norm: stock mx::fast::rms_norm keeps the law") {
   Random random(34);
   for (int H : {7, 33, 384}) {

@@ -1,7 +1,6 @@
 #include "native/src/cycle.h"
 
 #include <algorithm>
-#include <functional>
 
 #include "native/src/cycle_check.h"
 #include "native/src/drafting.h"
@@ -62,18 +61,9 @@ RowArrays cut(const mx::array& logits, const std::vector<WantedRow>& wanted, mx:
   RowArrays arrays;
   arrays.candidates = kernels::candidates(rows, specs, {}, s);
   if (!draw_rows.empty()) {
-    arrays.draws = kernels::draw(take_rows(rows, draw_rows, s), draw_specs, s);
+    arrays.draws = kernels::draw(kernels::take_rows(rows, draw_rows, s), draw_specs, s);
   }
   return arrays;
-}
-
-void collect(const RowArrays& arrays, std::vector<mx::array>& out) {
-  if (arrays.candidates) {
-    out.insert(out.end(), {arrays.candidates->ids, arrays.candidates->logits, arrays.candidates->log_sum});
-  }
-  if (arrays.draws) {
-    out.push_back(arrays.draws->token);
-  }
 }
 
 RowResults read(const RowArrays& arrays, const std::vector<WantedRow>& wanted) {
@@ -98,23 +88,10 @@ RowResults read(const RowArrays& arrays, const std::vector<WantedRow>& wanted) {
   return results;
 }
 
-// Changes the committed state and evaluates it; a failure on the way loses the sequence.
-void change_state(Sequence& sequence, const std::function<void()>& change) {
-  LostUnlessDone guard({&sequence});
-  change();
-  std::vector<mx::array> state;
-  sequence.collect(state);
-  if (!state.empty()) {
-    mx::eval(state);
-  }
-  guard.done();
-}
-
 void settle_mtp(Sequence& q, mx::Stream s) {
   while (q.use_mtp && q.length() - q.mtp.rows > 1) {
     int count = std::min(q.length() - q.mtp.rows - 1, mtp_chunk_rows);
-    mx::array hidden = q.hidden_rows(s);
-    hidden = mx::slice(hidden, {0, 0}, {count, hidden.shape(1)}, s);
+    mx::array hidden = kernels::gather_rows(q.hidden_rows(count), s);
     auto first = q.tokens.begin() + q.mtp.rows + 1;
     std::vector<int32_t> next(first, first + count);
     MtpRows rows = mtp_forward(*q.model, hidden, int_array(next), {mtp_segment(q, 0, count)}, s);
@@ -126,7 +103,7 @@ void settle_mtp(Sequence& q, mx::Stream s) {
 } // namespace
 
 CycleResult run_cycle(const std::vector<CycleEntry>& batch,
-                      const std::shared_ptr<kernels::Timings>& timings,
+                      kernels::Timings& timings,
                       mx::Stream s) {
   using kernels::Phase;
   check_cycle(batch);
@@ -137,7 +114,7 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch,
   }
   LostUnlessDone guard(std::move(sequences));
   {
-    kernels::TimingScope scope(timings, Phase::commit);
+    kernels::TimingScope scope(&timings, Phase::commit);
     for (const auto& e : batch) {
       e.sequence->commit(e.keep, s);
       if (e.sequence->length() - e.sequence->mtp.rows > max_deferred_rows) {
@@ -149,14 +126,14 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch,
   }
   Drafts drafts;
   {
-    kernels::TimingScope scope(timings, Phase::draft);
+    kernels::TimingScope scope(&timings, Phase::draft);
     drafts = draft(batch, s);
   }
   std::vector<WantedRow> wanted;
   std::optional<TrunkRows> trunk;
   mx::array logits(0.0f);
   {
-    kernels::TimingScope scope(timings, Phase::verify);
+    kernels::TimingScope scope(&timings, Phase::verify);
     std::vector<TrunkSegment> segments;
     std::vector<int32_t> logit_rows;
     int rows = 0;
@@ -179,7 +156,7 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch,
     }
     trunk = trunk_forward(model, row_ids(batch, drafts, s), segments, s);
     if (!logit_rows.empty()) {
-      logits = kernels::linear(take_rows(trunk->hidden, logit_rows, s), model.lm_head, s);
+      logits = kernels::linear(kernels::take_rows(trunk->hidden, logit_rows, s), model.lm_head, s);
     }
     int logits_begin = 0;
     for (size_t i = 0; i < batch.size(); ++i) {
@@ -198,32 +175,9 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch,
   }
   RowArrays arrays;
   if (!wanted.empty()) {
-    kernels::TimingScope scope(timings, Phase::candidates);
+    kernels::TimingScope scope(&timings, Phase::candidates);
     arrays = cut(logits, wanted, s);
   }
-
-  std::vector<mx::array> roots;
-  for (const auto& e : batch) {
-    e.sequence->collect(roots);
-    if (e.sequence->pending->mtp_k) {
-      roots.push_back(e.sequence->pending->mtp_k->rows);
-      roots.push_back(e.sequence->pending->mtp_v->rows);
-    }
-  }
-  roots.insert(roots.end(), trunk->k.begin(), trunk->k.end());
-  roots.insert(roots.end(), trunk->v.begin(), trunk->v.end());
-  for (const auto& tape : trunk->tapes) {
-    roots.insert(roots.end(), {tape.qkv, tape.k, tape.delta, tape.decay});
-  }
-  roots.push_back(trunk->hidden);
-  if (!wanted.empty()) {
-    roots.push_back(logits);
-  }
-  for (const auto& step : drafts.steps) {
-    roots.insert(roots.end(), {step.token, step.support, step.probability, step.count});
-  }
-  collect(arrays, roots);
-  mx::eval(roots);
 
   CycleResult result;
   read_drafts(batch, drafts, result);
@@ -254,22 +208,23 @@ RowResults recut(const Sequence& sequence,
     wanted.push_back(row);
     rows.push_back(range.begin + r);
   }
-  RowArrays arrays = cut(take_rows(range.rows, rows, s), wanted, s);
-  std::vector<mx::array> roots;
-  collect(arrays, roots);
-  mx::eval(roots);
+  RowArrays arrays = cut(kernels::take_rows(range.rows, rows, s), wanted, s);
   return read(arrays, wanted);
 }
 
 void commit_now(Sequence& sequence, int keep, mx::Stream s) {
   check_usable(sequence);
   check_keep(sequence, keep);
-  change_state(sequence, [&] { sequence.commit(keep, s); });
+  LostUnlessDone guard({&sequence});
+  sequence.commit(keep, s);
+  guard.done();
 }
 
 void settle_now(Sequence& sequence, mx::Stream s) {
   check_usable(sequence);
-  change_state(sequence, [&] { settle_mtp(sequence, s); });
+  LostUnlessDone guard({&sequence});
+  settle_mtp(sequence, s);
+  guard.done();
 }
 
 } // namespace mtplx::native

@@ -52,10 +52,10 @@ struct CycleResult {
 
 inline constexpr int max_depth = 8;
 
-// Commit, draft, verify and candidates of every entry in one evaluation. All sequences are of one
+// Commit, draft, verify and candidates of every entry, one after the other. All sequences are of one
 // model and stand in the batch once. Throws MTPLX_E_ENGINE_USAGE before anything has changed.
 CycleResult run_cycle(const std::vector<CycleEntry>& batch,
-                      const std::shared_ptr<kernels::Timings>& timings,
+                      kernels::Timings& timings,
                       mx::Stream s);
 
 // Candidates (and draws) of the logits rows that the last cycle of the sequence kept, edited anew.
@@ -65,11 +65,11 @@ RowResults recut(const Sequence& sequence,
                  const std::optional<DrawRequest>& draw,
                  mx::Stream s);
 
-// Commits and evaluates the committed state.
+// Commits without a cycle.
 void commit_now(Sequence& sequence, int keep, mx::Stream s);
 
 // Makes the MTP rows whose next token is known, so that at length n the state holds n - 1 MTP rows and the
-// hidden row n - 1 alone, and evaluates.
+// hidden row n - 1 alone.
 void settle_now(Sequence& sequence, mx::Stream s);
 
 } // namespace mtplx::native

@@ -19,14 +19,6 @@ mx::array int_array(const std::vector<int32_t>& values) {
   return mx::array(values.begin(), {static_cast<int>(values.size())}, mx::int32);
 }
 
-mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows, mx::Stream s) {
-  bool all = static_cast<int>(rows.size()) == x.shape(0);
-  for (size_t i = 0; all && i < rows.size(); ++i) {
-    all = rows[i] == static_cast<int>(i);
-  }
-  return all ? x : mx::take(x, int_array(rows), 0, s);
-}
-
 kernels::AttentionSegment mtp_segment(const Sequence& q, int begin, int count) {
   kernels::AttentionSegment segment{begin, count, q.mtp.rows, q.mtp.k_blocks, q.mtp.v_blocks, q.mtp.rows, {}};
   if (fault("mtp-cold")) {
@@ -54,21 +46,22 @@ Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s) {
   const auto& head = model.draft_head ? *model.draft_head : model.lm_head;
 
   // First step: all rows that have no MTP row yet; the last one reads the token of this cycle.
-  std::vector<mx::array> hidden_parts;
+  std::vector<RowRange> hidden;
   std::vector<int32_t> next;
   std::vector<kernels::AttentionSegment> segments;
   std::vector<int32_t> last_rows;
   for (int i : active) {
     const Sequence& q = *batch[i].sequence;
     int count = q.length() - q.mtp.rows;
-    hidden_parts.push_back(q.hidden_rows(s));
+    for (auto& part : q.hidden_rows(count)) {
+      hidden.push_back(std::move(part));
+    }
     segments.push_back(mtp_segment(q, static_cast<int>(next.size()), count));
     next.insert(next.end(), q.tokens.begin() + q.mtp.rows + 1, q.tokens.end());
     next.push_back(batch[i].tokens[0]);
     last_rows.push_back(static_cast<int32_t>(next.size()) - 1);
   }
-  mx::array hidden = hidden_parts.size() == 1 ? hidden_parts[0] : mx::concatenate(hidden_parts, 0, s);
-  MtpRows rows = mtp_forward(model, hidden, int_array(next), segments, s);
+  MtpRows rows = mtp_forward(model, kernels::gather_rows(hidden, s), int_array(next), segments, s);
   std::vector<std::vector<kernels::KvRows>> extra(batch.size());
   for (size_t a = 0; a < active.size(); ++a) {
     Sequence& q = *batch[active[a]].sequence;
@@ -80,7 +73,7 @@ Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s) {
     extra[active[a]].push_back({rows.k, rows.v, last_rows[a], 1});
   }
 
-  mx::array out = take_rows(rows.hidden, last_rows, s);
+  mx::array out = kernels::take_rows(rows.hidden, last_rows, s);
   for (int step = 0;; ++step) {
     std::vector<kernels::DrawSpec> specs;
     for (int i : active) {
@@ -100,8 +93,8 @@ Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s) {
     if (still.empty()) {
       return drafts;
     }
-    mx::array token = take_rows(drafts.steps.back().token, picked, s);
-    mx::array from = take_rows(out, picked, s);
+    mx::array token = kernels::take_rows(drafts.steps.back().token, picked, s);
+    mx::array from = kernels::take_rows(out, picked, s);
     std::vector<kernels::AttentionSegment> one_row;
     for (size_t a = 0; a < still.size(); ++a) {
       const Sequence& q = *batch[still[a]].sequence;

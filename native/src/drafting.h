@@ -9,8 +9,6 @@ namespace mtplx::native {
 kernels::DrawSpec draw_spec(const DrawRequest& request, int index, int position);
 
 mx::array int_array(const std::vector<int32_t>& values);
-// The given rows of x [R, ..]; x itself when they are all of them in order.
-mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows, mx::Stream s);
 // Rows [begin, begin + count) of a batch, after the MTP rows that the sequence has.
 kernels::AttentionSegment mtp_segment(const Sequence& q, int begin, int count);
 
@@ -20,13 +18,13 @@ struct Drafts {
   std::vector<std::vector<int>> members;  // their indices in the batch
 };
 
-// Makes the MTP rows that are missing and drafts `depth` tokens for each entry, all lazily.
+// Makes the MTP rows that are missing and drafts `depth` tokens for each entry.
 Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s);
 
 // Token ids of all trunk rows, i32 [R]: the fed tokens of each entry and then its drafts.
 mx::array row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts, mx::Stream s);
 
-// After evaluation: the drafted tokens, and the supports and probabilities that they were drawn from.
+// The drafted tokens, and the supports and probabilities that they were drawn from.
 void read_drafts(const std::vector<CycleEntry>& batch, const Drafts& drafts, CycleResult& result);
 
 } // namespace mtplx::native

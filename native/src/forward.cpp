@@ -4,6 +4,7 @@
 #include "kernels/common/thread_pool.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/rms_norm/rms_norm.h"
+#include "kernels/rows/rows.h"
 #include "kernels/swiglu/swiglu.h"
 #include "native/src/faults.h"
 
@@ -44,7 +45,7 @@ mx::array add_mlp(const Model& model, const Layer& layer, const mx::array& x, mx
   InputNorm norm{layer.post_attention_norm, model.spec.rms_norm_eps};
   if (const auto* moe = std::get_if<kernels::MoeWeights>(&layer.mlp)) {
     mx::array h = kernels::rms_norm(x, norm.weight, norm.eps, s);
-    return mx::add(x, kernels::moe(h, *moe, *model.spec.moe, s), s);
+    return kernels::add_rows(x, kernels::moe(h, *moe, *model.spec.moe, s), s);
   }
   const auto& mlp = std::get<DenseMlp>(layer.mlp);
   if (other_kernel(x.shape(0))) {
@@ -123,9 +124,12 @@ MtpRows mtp_forward(const Model& model,
                     mx::Stream s) {
   const MtpHead& head = *model.mtp;
   float eps = model.spec.rms_norm_eps;
-  mx::array e = kernels::rms_norm(kernels::embedding(next, model.embed_tokens, s), head.norm_embedding, eps, s);
-  mx::array n = fault("mtp-norm") ? hidden : kernels::rms_norm(hidden, head.norm_hidden, eps, s);
-  mx::array x = project(mx::concatenate({e, n}, 1, s), {&head.fc}, s)[0];
+  mx::array e = kernels::embedding(next, model.embed_tokens, s);
+  mx::array pair = kernels::rms_norm_pair(e, head.norm_embedding, hidden, head.norm_hidden, eps, s);
+  if (fault("mtp-norm")) {
+    pair = mx::concatenate({kernels::rms_norm(e, head.norm_embedding, eps, s), hidden}, 1, s);
+  }
+  mx::array x = project(pair, {&head.fc}, s)[0];
   const auto& layer = std::get<AttentionLayer>(head.layer.mixer);
   auto out = attend(model, layer, x, {head.layer.input_norm, eps}, segments, s);
   x = linear_add(out.y, layer.o, x, s);

@@ -64,7 +64,7 @@ SequenceState inspect(Sequence& q, mx::Stream s) {
     add_cache("mtp", q.mtp);
   }
   if (!q.hidden.empty()) {
-    state.tensors.push_back(tensor("hidden", q.hidden_rows(s), s));
+    state.tensors.push_back(tensor("hidden", kernels::gather_rows(q.hidden_rows(q.length() - q.mtp.rows), s), s));
   }
   return state;
 }

@@ -70,34 +70,14 @@ void Sequence::drop_hidden(int count) {
   }
 }
 
-mx::array Sequence::hidden_rows(mx::Stream s) const {
-  std::vector<mx::array> parts;
-  for (const auto& range : hidden) {
-    if (range.begin == 0 && range.count == range.rows.shape(0)) {
-      parts.push_back(range.rows);
-    } else {
-      parts.push_back(mx::slice(range.rows, {range.begin, 0}, {range.begin + range.count, range.rows.shape(1)}, s));
-    }
+std::vector<RowRange> Sequence::hidden_rows(int count) const {
+  std::vector<RowRange> parts;
+  for (auto range = hidden.begin(); count > 0 && range != hidden.end(); ++range) {
+    parts.push_back(*range);
+    parts.back().count = std::min(count, range->count);
+    count -= parts.back().count;
   }
-  return parts.size() == 1 ? parts[0] : mx::concatenate(parts, 0, s);
-}
-
-void Sequence::collect(std::vector<mx::array>& arrays) const {
-  auto add = [&](const KvCache& cache) {
-    arrays.insert(arrays.end(), cache.k_blocks.begin(), cache.k_blocks.end());
-    arrays.insert(arrays.end(), cache.v_blocks.begin(), cache.v_blocks.end());
-  };
-  for (const auto& cache : kv) {
-    add(cache);
-  }
-  add(mtp);
-  for (const auto& state : gated_delta) {
-    arrays.push_back(state.recurrent);
-    arrays.push_back(state.conv);
-  }
-  for (const auto& range : hidden) {
-    arrays.push_back(range.rows);
-  }
+  return parts;
 }
 
 Sequence new_sequence(std::shared_ptr<const Model> model, bool use_mtp) {

@@ -3,6 +3,7 @@
 #include <deque>
 #include <memory>
 
+#include "kernels/rows/rows.h"
 #include "native/src/model.h"
 
 namespace mtplx::native {
@@ -19,15 +20,11 @@ struct KvCache {
 };
 
 // Rows of a batch-wide array that belong to one sequence.
-struct RowRange {
-  mx::array rows;
-  int begin;
-  int count;
-};
+using RowRange = kernels::RowsPart;
 
 // What the last cycle computed for this sequence and nobody has committed yet.
 struct PendingRows {
-  std::vector<int32_t> tokens; // one a row; drafts are filled in after evaluation
+  std::vector<int32_t> tokens; // one a row; drafts are filled in when they are drawn
   int begin;                   // first row in the batch-wide arrays below
   std::vector<mx::array> k;    // one an attention layer, f32 [R, kv_heads, head_dim]
   std::vector<mx::array> v;
@@ -53,16 +50,13 @@ struct Sequence {
   KvCache mtp;
   std::deque<RowRange> hidden; // rows mtp.rows .. length - 1; without MTP the last row alone
   std::optional<PendingRows> pending;
-  bool lost = false; // an evaluation failed half-way: the state is unknown
+  bool lost = false; // a cycle failed half-way: the state is unknown
 
   int length() const { return static_cast<int>(tokens.size()); }
   // Makes the first `keep` (0 .. pending rows, checked by the caller) pending rows history and drops the others.
-  // Lazy: nothing is evaluated.
   void commit(int keep, mx::Stream s);
-  // Every array that belongs to the committed state.
-  void collect(std::vector<mx::array>& arrays) const;
-  // Hidden rows that have no MTP row yet, as one f32 [rows, H] (lazy).
-  mx::array hidden_rows(mx::Stream s) const;
+  // The first `count` of the hidden rows, or all where they are fewer.
+  std::vector<RowRange> hidden_rows(int count) const;
   void drop_hidden(int count);
 };
 

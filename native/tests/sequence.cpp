@@ -33,7 +33,8 @@ CycleEntry entry(Sequence& q, int keep, std::vector<int32_t> tokens, int depth =
 }
 
 CycleResult cycle(const std::vector<CycleEntry>& batch) {
-  return run_cycle(batch, std::make_shared<kernels::Timings>(), cpu_stream());
+  kernels::Timings timings;
+  return run_cycle(batch, timings, cpu_stream());
 }
 
 std::vector<int32_t> text(int count, int seed = 0) {

@@ -196,10 +196,10 @@ Napi::Value cycle(const Info& info) {
       batch.push_back(std::move(request.entry));
       batch.back().sequence = &work.sequence(request.sequence);
     }
-    auto timings = std::make_shared<kernels::Timings>();
+    kernels::Timings timings;
     CycleResult result = run_cycle(batch, timings, s);
-    add_kernel_times(work, *timings);
-    auto phase = [&](kernels::Phase p) { return static_cast<double>(timings->phase_ns[static_cast<int>(p)]); };
+    add_kernel_times(work, timings);
+    auto phase = [&](kernels::Phase p) { return static_cast<double>(timings.phase_ns[static_cast<int>(p)]); };
     std::chrono::duration<double, std::nano> total = Clock::now() - begin;
     return packed(result, {phase(kernels::Phase::commit), phase(kernels::Phase::draft), phase(kernels::Phase::verify),
                            phase(kernels::Phase::candidates), total.count()});
