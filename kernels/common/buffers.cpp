@@ -1,9 +1,13 @@
 #include "kernels/common/buffers.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <new>
+#include <stdexcept>
+
+#include "mlx/allocator.h"
 
 namespace mtplx::kernels {
 
@@ -69,9 +73,19 @@ mx::array fresh(mx::Shape shape, mx::Dtype dtype) {
   for (int n : shape) {
     elements *= static_cast<size_t>(n);
   }
-  size_t bytes = std::max(line, (elements * mx::size_of(dtype) + line - 1) / line * line);
-  void* memory = buffers().take(bytes);
-  return mx::array(memory, std::move(shape), dtype, [bytes](void* p) { buffers().give(p, bytes); });
+  size_t bytes = line + std::max(line, (elements * mx::size_of(dtype) + line - 1) / line * line);
+  auto* memory = static_cast<uint8_t*>(buffers().take(bytes));
+  // MLX's constructor from a pointer copies on the CPU, and its allocator keeps the size in front of the data and so
+  // off the line: we do the same one line earlier.
+  auto* data = reinterpret_cast<size_t*>(memory + line);
+  data[-1] = bytes - line;
+  mx::allocator::Buffer buffer(data - 1);
+  if (buffer.raw_ptr() != data) {
+    buffers().give(memory, bytes);
+    throw std::logic_error("[fresh] This build of MLX lays out its buffers in another way.");
+  }
+  auto back = [memory, bytes](mx::allocator::Buffer) { buffers().give(memory, bytes); };
+  return mx::array(mx::allocator::Data(buffer, back), std::move(shape), dtype);
 }
 
 } // namespace mtplx::kernels

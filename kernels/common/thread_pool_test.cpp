@@ -94,6 +94,15 @@ TEST_CASE("thread pool: 10,000 tiny rounds, seen by the caller without locks") {
   CHECK(total == 4 * (int64_t{9999} * 10000 / 2) + 10000 * (0 + 1 + 2 + 3));
 }
 
+TEST_CASE("thread pool: many more threads than cores, most of which come late to every round") {
+  Threads scope(32);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<int> runs(3, 0);
+    parallel_for(3, [&](int i) { runs[i] += 1; });
+    CHECK(runs == std::vector<int>(3, 1));
+  }
+}
+
 TEST_CASE("thread pool: callers on several threads take turns") {
   Threads scope(3);
   std::vector<int64_t> sums(3, 0);

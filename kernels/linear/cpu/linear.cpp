@@ -5,6 +5,7 @@
 #include <cstring>
 #include <sstream>
 
+#include "kernels/common/buffers.h"
 #include "kernels/common/thread_pool.h"
 #include "kernels/linear/cpu/pack.h"
 #include "kernels/linear/cpu/rows.h"
@@ -41,17 +42,11 @@ mx::array row_major(const mx::array& a) {
   return c;
 }
 
-// Memory that starts at a cache line, which MLX's allocator does not promise; zeros.
+// Zeros. Two axes: one could not count the bytes of a table beyond 2 GiB.
 mx::array line_bytes(const LinearLayout& l) {
-  size_t bytes = l.block_bytes() * l.blocks();
-  size_t whole = (bytes + 63) / 64 * 64;
-  void* memory = std::aligned_alloc(64, whole);
-  if (!memory) {
-    throw std::bad_alloc();
-  }
-  std::memset(memory, 0, whole);
-  // Two axes: one could not count the bytes of a table beyond 2 GiB.
-  return mx::array(memory, {l.blocks(), static_cast<int>(l.block_bytes())}, mx::uint8, [](void* p) { std::free(p); });
+  mx::array data = fresh({l.blocks(), static_cast<int>(l.block_bytes())}, mx::uint8);
+  std::memset(data.data<uint8_t>(), 0, data.nbytes());
+  return data;
 }
 
 LinearWeight packed(const LinearLayout& l, mx::Dtype element, mx::array data) {

@@ -1,0 +1,52 @@
+#include <doctest/doctest.h>
+
+#include <cstdint>
+#include <set>
+
+#include "kernels/common/buffers.h"
+
+using namespace mtplx::kernels;
+
+namespace {
+
+uintptr_t address(const mx::array& a) {
+  return reinterpret_cast<uintptr_t>(a.data<void>());
+}
+
+} // namespace
+
+TEST_CASE("buffers: an output starts at a cache line, holds its size and is there at once") {
+  for (mx::Shape shape : {mx::Shape{1}, mx::Shape{3, 5}, mx::Shape{0}, mx::Shape{7, 1000}}) {
+    mx::array a = fresh(shape, mx::float32);
+    CHECK(address(a) % 64 == 0);
+    CHECK(a.shape() == shape);
+    CHECK(a.is_available());
+    CHECK(a.flags().row_contiguous);
+    std::fill_n(a.data<float>(), a.size(), 1.0f);
+    mx::array sum = mx::sum(a, mx::Device::cpu);
+    CHECK(sum.item<float>() == static_cast<float>(a.size()));
+  }
+}
+
+TEST_CASE("buffers: freed memory serves the next output of its size, live memory serves nobody") {
+  std::set<uintptr_t> live;
+  std::vector<mx::array> arrays;
+  for (int i = 0; i < 8; ++i) {
+    arrays.push_back(fresh({1234}, mx::float32));
+    live.insert(address(arrays.back()));
+  }
+  CHECK(live.size() == 8);
+  uintptr_t freed = address(arrays.back());
+  arrays.pop_back();
+  mx::array other = fresh({4321}, mx::float32);
+  CHECK(address(other) != freed);
+  CHECK(address(fresh({1234}, mx::float32)) == freed);
+  // A view keeps the memory.
+  mx::array view = mx::slice(arrays[0], {0}, {10}, mx::Device::cpu);
+  mx::eval(view);
+  uintptr_t kept = address(arrays[0]);
+  arrays.erase(arrays.begin());
+  for (int i = 0; i < 20; ++i) {
+    CHECK(address(fresh({1234}, mx::float32)) != kept);
+  }
+}
