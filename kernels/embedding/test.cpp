@@ -73,10 +73,8 @@ TEST_CASE("embedding: wrong ids are refused") {
   TestWeight table = random_affine(random, 37, 64, 4, 64, mx::bfloat16);
   for (int32_t id : {-1, 37, 1 << 30}) {
     std::string message = "[embedding] Token id " + std::to_string(id) + " is outside the vocabulary of 37.";
-    CHECK_THROWS_WITH_AS(mx::eval(embedding(id_array({3, id}), table.weight, cpu())), message.c_str(),
-                         std::runtime_error);
+    CHECK_THROWS_WITH_AS(embedding(id_array({3, id}), table.weight, cpu()), message.c_str(), std::out_of_range);
   }
-  // MLX hands a task's error on as a runtime_error; the stream lives on.
   CHECK(floats(embedding(id_array({36}), table.weight, cpu())).size() == 64);
   const char* form = "[embedding] ids must be i32 [M].";
   CHECK_THROWS_WITH_AS(embedding(mx::zeros({3}, mx::float32, cpu()), table.weight, cpu()), form, std::invalid_argument);
