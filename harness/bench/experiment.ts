@@ -12,7 +12,7 @@ import { encodePrompts } from './prompts.ts';
 import { generationColumns, generationRows, generationsOf } from './rows.ts';
 import { type Job, jobKey, schedule } from './schedule.ts';
 import { chooseSuite, openSuite, suiteChoice } from './suite-choice.ts';
-import { summarise } from './summary.ts';
+import { summarise, tokensPerSecond } from './summary.ts';
 
 const specSchema = z.strictObject({
   suite: suiteChoice,
@@ -104,6 +104,7 @@ export const bench: Experiment<BenchSpec, typeof benchColumns, BenchDocument> = 
       ...summarise(generationsOf(rows, suite.prompts), armsOf(spec.depths), acceptance),
     };
   },
+  rate: (rows) => tokensPerSecond(generationsOf(rows, [...new Set(rows.map(({ prompt }) => prompt))])),
   headline: ({ best_arm, mean_speedup_vs_ar }) =>
     mean_speedup_vs_ar === null ? `best arm ${best_arm}` : `best arm ${best_arm}, ${mean_speedup_vs_ar.toFixed(2)}×`,
 };
