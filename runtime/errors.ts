@@ -25,6 +25,18 @@ const table = {
     400,
     'Use --backend cpu. metal and cuda come when their kernels pass every exactness gate.',
   ),
+  MTPLX_E_BENCH_FAILED: entry(
+    'The bench of kernel {kernel} failed: {problem}.',
+    1,
+    500,
+    'Build the benches again: npm run build:bench.',
+  ),
+  MTPLX_E_BENCH_MISSING: entry(
+    'The benches of the kernels are not built: no {path}.',
+    1,
+    500,
+    'Run npm run build:bench in the folder of the package.',
+  ),
   MTPLX_E_CHAT_TEMPLATE: entry(
     '{file}: the chat template failed: {problem}.',
     3,

@@ -1,4 +1,5 @@
-// mtplx_benches [name of an op] [threads]: every bench, or one op's.
+// mtplx_benches list: the names of the ops. mtplx_benches <op> <threads> [instruction set]: one op's bench, a line of
+// JSON for the build and then one for each shape and M. For `mtplx bench kernels`.
 #include "kernels/common/testing/bench.h"
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <utility>
 
 #include "kernels/common/isa.h"
@@ -21,11 +23,36 @@ std::vector<std::pair<const char*, void (*)()>>& registered() {
   return benches;
 }
 
-double time_us(const Build& build) {
+template <class Work>
+double time_us(Work work) {
   auto start = std::chrono::steady_clock::now();
-  mx::eval(build());
+  work();
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
 }
+
+// Reads `bytes` once, in as many parts as there are threads: the bound of a kernel that moves them.
+class Reader {
+ public:
+  explicit Reader(double bytes) : words_(static_cast<size_t>(bytes) / 8 + 8, 1), sums_(threads()) {}
+  void read() {
+    int parts = threads();
+    parallel_for(parts, [&](int part) {
+      size_t begin = words_.size() * part / parts;
+      size_t end = words_.size() * (part + 1) / parts;
+      uint64_t sum[8] = {};
+      for (size_t i = begin; i + 8 <= end; i += 8) {
+        for (int j = 0; j < 8; ++j) {
+          sum[j] += words_[i + j];
+        }
+      }
+      sums_[part] += sum[0] + sum[1] + sum[2] + sum[3] + sum[4] + sum[5] + sum[6] + sum[7];
+    });
+  }
+
+ private:
+  std::vector<uint64_t> words_;
+  std::vector<uint64_t> sums_;
+};
 
 double median(std::vector<double>& times) {
   std::nth_element(times.begin(), times.begin() + times.size() / 2, times.end());
@@ -41,34 +68,54 @@ Bench::Bench(const char* name, void (*body)()) {
 void compare_arms(const std::string& shape, int M, double bytes, const Build& own, const Build& mlx) {
   std::vector<double> own_us;
   std::vector<double> mlx_us;
-  time_us(own);
+  std::vector<double> read_us;
+  Reader reader(bytes);
+  auto time_own = [&] { return time_us([&] { mx::eval(own()); }); };
+  auto time_mlx = [&] { return time_us([&] { mx::eval(mlx()); }); };
+  time_own();
+  reader.read();
   // About 40 ms of the slower arm, at most 31 turns.
-  int turns = std::clamp(static_cast<int>(40e3 / time_us(mlx)), 3, 31);
+  int turns = std::clamp(static_cast<int>(40e3 / std::max(time_mlx(), 1.0)), 3, 31);
   for (int i = 0; i < turns; ++i) {
-    own_us.push_back(time_us(own));
-    mlx_us.push_back(time_us(mlx));
+    own_us.push_back(time_own());
+    mlx_us.push_back(time_mlx());
+    read_us.push_back(time_us([&] { reader.read(); }));
   }
-  double a = median(own_us);
-  double b = median(mlx_us);
-  std::printf("%-34s M=%d  own %8.1f us %6.2f GB/s   mlx %8.1f us %6.2f GB/s   %5.1fx\n", shape.c_str(), M, a,
-              bytes / a * 1e-3, b, bytes / b * 1e-3, b / a);
+  std::printf("{\"shape\":\"%s\",\"rows\":%d,\"bytes\":%.0f,\"turns\":%d,\"us\":%.3f,\"mlx_us\":%.3f,\"read_us\":%.3f}\n",
+              shape.c_str(), M, bytes, turns, median(own_us), median(mlx_us), median(read_us));
+  std::fflush(stdout);
 }
 
 } // namespace mtplx::kernels::testing
 
 int main(int count, char** args) {
   using namespace mtplx::kernels;
-  set_threads(count > 2 ? std::max(1, std::atoi(args[2])) : 1);
-  std::printf("%s, %d thread(s); medians, arms taking turns\n", isa_name(active_isa()), threads());
-  int ran = 0;
-  for (auto [name, body] : testing::registered()) {
-    if (count < 2 || std::strcmp(args[1], name) == 0) {
-      body();
-      ++ran;
+  auto& benches = testing::registered();
+  if (count == 2 && std::strcmp(args[1], "list") == 0) {
+    for (auto [name, body] : benches) {
+      std::printf("%s\n", name);
     }
+    return 0;
   }
-  if (ran == 0) {
-    std::fprintf(stderr, "No bench is named '%s'.\n", args[1]);
+  auto found = std::find_if(benches.begin(), benches.end(),
+                            [&](const auto& bench) { return count > 2 && std::strcmp(args[1], bench.first) == 0; });
+  if (found == benches.end()) {
+    std::fprintf(stderr, "usage: mtplx_benches list | <op> <threads> [instruction set]\n");
+    return 2;
   }
-  return ran == 0;
+  try {
+    set_threads(std::atoi(args[2]));
+    for (Isa isa : all_isas) {
+      if (count > 3 && std::strcmp(args[3], isa_name(isa)) == 0) {
+        force_isa(isa);
+      }
+    }
+    std::printf("{\"isa\":\"%s\",\"threads\":%d,\"mlx\":\"%s\",\"compiler\":\"%s\"}\n", isa_name(active_isa()), threads(),
+                mlx::core::version(), __VERSION__);
+    found->second();
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "%s\n", e.what());
+    return 1;
+  }
+  return 0;
 }

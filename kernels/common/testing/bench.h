@@ -8,10 +8,10 @@
 // Benches of kernels beside their MLX forms, in one run. kernels/<op>/bench.cpp registers one function.
 namespace mtplx::kernels::testing {
 
-using Build = std::function<mx::array()>; // builds one lazy result
+using Build = std::function<mx::array()>; // a result, evaluated or not
 
-// Times eval(own()) and eval(mlx()), taking turns, and prints the medians in microseconds (graph and eval included)
-// and GB/s for `bytes` read and written.
+// Times own(), mlx() and a plain read of `bytes` (what the kernel reads and writes) by the same threads, taking turns,
+// and prints one line of JSON: medians in microseconds, MLX's graph and eval included.
 void compare_arms(const std::string& shape, int M, double bytes, const Build& own, const Build& mlx);
 
 struct Bench {
