@@ -34,12 +34,21 @@ struct GatedDeltaSegment {
   GatedDeltaState state;
 };
 
+struct GatedDeltaRows {
+  int begin;
+  int count;
+};
+
 // What a commit needs of the rows that were computed.
 struct GatedDeltaTape {
   mx::array qkv;   // f32 [M, C], the conv input rows
   mx::array k;     // f32 [M, Hk, Dk], after conv, silu and l2 norm
   mx::array delta; // f32 [M, Hv, Dv], beta * (v - S k)
   mx::array decay; // f32 [M, Hv], g
+
+  // For each segment its rows and the recurrent state f32 [Hv, Dk, Dv] after the last of them.
+  std::vector<GatedDeltaRows> segments;
+  std::vector<mx::array> final;
 };
 
 struct GatedDeltaOutput {
@@ -60,7 +69,8 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
                              mx::Stream s);
 
 // The state after the first `keep` of the tape's rows from row_begin on: the same
-// bits that the forward pass held after that row. keep = 0 gives the state back.
+// bits that the forward pass held after that row. keep = 0 gives the state back; all rows of a segment take the
+// tape's final state without a replay.
 GatedDeltaState gated_delta_commit(const GatedDeltaState& state,
                                    const GatedDeltaTape& tape,
                                    const GatedDeltaSpec& spec,

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <tuple>
+
 #include "kernels/common/testing/ops.h"
 #include "kernels/gated_delta/gated_delta.h"
 #include "kernels/gated_delta/mlx_form.h"
@@ -52,6 +54,13 @@ GatedDeltaState committed(
   auto next = gated_delta_commit(state, tape, c.spec, begin, keep, cpu_stream());
   mx::eval({next.recurrent, next.conv});
   return next;
+}
+
+// The tape without its final states: a commit of it must replay.
+GatedDeltaTape without_final(GatedDeltaTape tape) {
+  tape.segments.clear();
+  tape.final.clear();
+  return tape;
 }
 
 bool same_state(const GatedDeltaState& a, const GatedDeltaState& b) {
@@ -156,6 +165,7 @@ TEST_CASE("gated_delta_commit: every keep gives the state of a run that never sa
       CAPTURE(keep);
       GatedDeltaState state = committed(c, c.state, out.tape, 0, keep);
       CHECK(same_state(state, step_by_step(c, keep)));
+      CHECK(same_state(state, committed(c, c.state, without_final(out.tape), 0, keep)));
       if (keep > 0) {
         CHECK_FALSE(same_state(state, previous)); // each step moves the state
         CHECK_FALSE(same_bits(state.conv, previous.conv));
@@ -164,6 +174,33 @@ TEST_CASE("gated_delta_commit: every keep gives the state of a run that never sa
     }
     // A commit replaces the state and leaves the old one alone.
     CHECK(same_state(c.state, make_case(spec, rows, 5).state));
+  }
+}
+
+TEST_CASE("gated_delta: the final state of a segment is the replayed one, and a commit of all its rows takes it") {
+  for (const auto& spec : specs()) {
+    for (int rows = 1; rows <= 17; ++rows) {
+      CAPTURE(spec.key_dim);
+      CAPTURE(rows);
+      // Two sequences in one pass, of different lengths.
+      int first = 18 - rows;
+      Case c = make_case(spec, first + rows, 40 + static_cast<uint32_t>(rows));
+      Case other = make_case(spec, 1, 90);
+      auto out = gated_delta(c.qkv, c.z, c.b, c.a, c.weights, spec, {{0, first, other.state}, {first, rows, c.state}},
+                             cpu_stream());
+      mx::eval({out.y, out.tape.k, out.tape.delta, out.tape.decay});
+      REQUIRE(out.tape.final.size() == 2);
+      for (auto [segment, begin, count, before] : {std::tuple{0, 0, first, other.state}, {1, first, rows, c.state}}) {
+        GatedDeltaState replayed = committed(c, before, without_final(out.tape), begin, count);
+        CHECK(same_bits(out.tape.final[segment], replayed.recurrent));
+        GatedDeltaState taken = committed(c, before, out.tape, begin, count);
+        CHECK(same_state(taken, replayed));
+        CHECK(taken.recurrent.data<float>() == out.tape.final[segment].data<float>()); // no copy
+        if (count > 1) {
+          CHECK_FALSE(same_bits(committed(c, before, out.tape, begin, count - 1).recurrent, replayed.recurrent));
+        }
+      }
+    }
   }
 }
 
@@ -201,7 +238,8 @@ TEST_CASE("gated_delta: the same bits with 1, 2 and 3 threads and on every instr
       CAPTURE(threads);
       auto out = run_rows(c, c.state, 0, 4);
       auto state = committed(c, c.state, out.tape, 0, 3);
-      std::vector<mx::array> now = {out.y, out.tape.k, out.tape.delta, out.tape.decay, state.recurrent, state.conv};
+      std::vector<mx::array> now = {out.y,           out.tape.k, out.tape.delta, out.tape.decay, out.tape.final[0],
+                                    state.recurrent, state.conv};
       if (first.empty()) {
         first = now;
       }

@@ -6,39 +6,67 @@
 
 namespace mtplx::kernels {
 
-// Value dims that one task steps through time: with 128 key dims 16 KB of state, which stay in a first-level cache.
+// Value dims that one pass steps through time: with 128 key dims 16 KB of state, which stay in a first-level cache.
 inline constexpr int delta_chunk = 32;
 
-// out [channels] = silu(sum over taps of weight[tap] * row[tap]), oldest first. weight [taps, channels];
-// rows: one pointer a tap.
-MTPLX_DECLARE_ISA(
-    void,
-    conv_silu,
-    (const float* const* rows, const float* weight, int taps, int begin, int end, int channels, float* out))
+// out [end - begin] = silu(sum over taps of weight[tap] * row[tap]) of channels begin .. end, oldest tap first, for row
+// `row` of a sequence: rows [.., channels] from its first, past [taps-1, channels] before it, weight [taps, channels].
+MTPLX_DECLARE_ISA(void,
+                  conv_silu,
+                  (const float* past,
+                   const float* rows,
+                   const float* weight,
+                   int taps,
+                   int row,
+                   int channels,
+                   int begin,
+                   int end,
+                   float* out))
 
 // y = x / sqrt(sum x^2 + 1e-6) * scale over dim (a multiple of 16).
 MTPLX_DECLARE_ISA(void, l2_normalise, (const float* x, int dim, float scale, float* y))
 
-// One step of the recurrence for `width` (a multiple of 16) value dims of a head; the state is [key_dim, stride]:
-// S = g S; u = beta (v - S k); S = S + k u; y = S q. Writes u and y.
-MTPLX_DECLARE_ISA(void,
-                  delta_step,
-                  (float* state,
-                   int stride,
-                   int key_dim,
-                   int width,
-                   const float* q,
-                   const float* k,
-                   const float* v,
-                   float decay,
-                   float beta,
-                   float* u,
-                   float* y))
+// `width` (16 or 32) value dims of one head for `rows` rows.
+struct DeltaChunk {
+  int key_dim;
+  int width;
+  int rows;
+  float* scratch;    // [key_dim, delta_chunk]
+  const float* from; // the state before, [key_dim, width], rows `state_stride` apart
+  float* to;         // the state after; may be `from`
+  size_t state_stride;
+  const float* q; // [rows, key_dim]
+  const float* k; // [rows, key_dim]
+  const float* v; // [rows, width], `v_stride` apart
+  size_t v_stride;
+  const float* beta;  // [rows]
+  const float* decay; // [rows], `gate_stride` apart
+  size_t gate_stride;
+  float* u; // as y
+  float* y; // [rows, width], `y_stride` apart
+  size_t y_stride;
+};
 
-// The state update of delta_step alone, from a known u.
-MTPLX_DECLARE_ISA(void,
-                  delta_replay,
-                  (float* state, int stride, int key_dim, int width, const float* k, const float* u, float decay))
+// The recurrence, one row after the other: S = g S; u = beta (v - S k); S = S + k u; y = S q. Writes u and y. The
+// second half of a row and the first half of the next share one pass over the state.
+MTPLX_DECLARE_ISA(void, delta_rows, (const DeltaChunk& chunk))
+
+// The state updates of one head alone, from known u, for key dims key_begin .. key_end.
+struct DeltaReplay {
+  int key_begin, key_end;
+  int value_dim; // a multiple of 16
+  int rows;
+  const float* from; // [key_dim, value_dim]
+  float* to;
+  const float* k; // [rows, key_dim], `key_stride` apart
+  size_t key_stride;
+  const float* u; // [rows, value_dim], `u_stride` apart
+  size_t u_stride;
+  const float* decay; // [rows], `gate_stride` apart
+  size_t gate_stride;
+};
+
+MTPLX_DECLARE_ISA(void, delta_replay, (const DeltaReplay& replay))
 
 // y = y * rsqrt(mean(y^2) + eps) * weight * silu(z), in place over dim.
 MTPLX_DECLARE_ISA(void, gated_norm, (float* y, const float* weight, const float* z, float eps, int dim))

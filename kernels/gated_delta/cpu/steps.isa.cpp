@@ -6,13 +6,24 @@
 
 namespace mtplx::kernels::MTPLX_ISA {
 
-void conv_silu(const float* const* rows, const float* weight, int taps, int begin, int end, int channels, float* out) {
+void conv_silu(const float* past,
+               const float* rows,
+               const float* weight,
+               int taps,
+               int row,
+               int channels,
+               int begin,
+               int end,
+               float* out) {
   for (int c = begin; c < end; c += 16) {
     f32x16 sum = zero();
     for (int t = 0; t < taps; ++t) {
-      sum = fma(load(weight + static_cast<size_t>(t) * channels + c), load(rows[t] + c), sum);
+      int at = row + t - (taps - 1);
+      const float* x =
+          at < 0 ? past + static_cast<size_t>(row + t) * channels : rows + static_cast<size_t>(at) * channels;
+      sum = fma(load(weight + static_cast<size_t>(t) * channels + c), load(x + c), sum);
     }
-    store(out + c, silu(sum));
+    store(out + c - begin, silu(sum));
   }
 }
 
@@ -32,97 +43,148 @@ namespace {
 
 // `Lanes` vectors of 16 value dims, over all key dims in order.
 template <int Lanes>
-MTPLX_INLINE void step(float* state,
-                       int stride,
-                       int key_dim,
-                       const float* q,
-                       const float* k,
-                       const float* v,
-                       float decay,
-                       float beta,
-                       float* u,
-                       float* y) {
-  f32x16 g = splat(decay);
-  f32x16 dot[Lanes];
+struct Vectors {
+  f32x16 v[Lanes];
+};
+
+template <int Lanes>
+MTPLX_INLINE Vectors<Lanes> delta_of(const DeltaChunk& c, int row, const Vectors<Lanes>& dot) {
+  Vectors<Lanes> delta;
+  f32x16 beta = splat(c.beta[row]);
   for (int l = 0; l < Lanes; ++l) {
-    dot[l] = zero();
+    delta.v[l] = beta * (load(c.v + row * c.v_stride + 16 * l) - dot.v[l]);
+    store(c.u + row * c.y_stride + 16 * l, delta.v[l]);
   }
-  for (int d = 0; d < key_dim; ++d) {
-    float* row = state + static_cast<size_t>(d) * stride;
-    f32x16 kd = splat(k[d]);
+  return delta;
+}
+
+// The first row up to its u. The scratch then holds g S.
+template <int Lanes>
+MTPLX_INLINE Vectors<Lanes> enter(const DeltaChunk& c) {
+  f32x16 g = splat(c.decay[0]);
+  Vectors<Lanes> dot;
+  for (int l = 0; l < Lanes; ++l) {
+    dot.v[l] = zero();
+  }
+  for (int d = 0; d < c.key_dim; ++d) {
+    const float* from = c.from + d * c.state_stride;
+    float* to = c.scratch + d * delta_chunk;
+    f32x16 kd = splat(c.k[d]);
     for (int l = 0; l < Lanes; ++l) {
-      f32x16 s = g * load(row + 16 * l);
-      store(row + 16 * l, s);
-      dot[l] = fma(s, kd, dot[l]);
+      f32x16 x = g * load(from + 16 * l);
+      store(to + 16 * l, x);
+      dot.v[l] = fma(x, kd, dot.v[l]);
     }
   }
-  f32x16 delta[Lanes];
-  f32x16 out[Lanes];
+  return delta_of(c, 0, dot);
+}
+
+// The rest of `row` and the next row up to its u.
+template <int Lanes>
+MTPLX_INLINE Vectors<Lanes> advance(const DeltaChunk& c, int row, const Vectors<Lanes>& delta) {
+  const float* k = c.k + static_cast<size_t>(row) * c.key_dim;
+  const float* q = c.q + static_cast<size_t>(row) * c.key_dim;
+  const float* next_k = k + c.key_dim;
+  f32x16 g = splat(c.decay[(row + 1) * c.gate_stride]);
+  Vectors<Lanes> dot;
+  Vectors<Lanes> out;
   for (int l = 0; l < Lanes; ++l) {
-    delta[l] = splat(beta) * (load(v + 16 * l) - dot[l]);
-    store(u + 16 * l, delta[l]);
-    out[l] = zero();
+    dot.v[l] = out.v[l] = zero();
   }
-  for (int d = 0; d < key_dim; ++d) {
-    float* row = state + static_cast<size_t>(d) * stride;
+  for (int d = 0; d < c.key_dim; ++d) {
+    float* state = c.scratch + d * delta_chunk;
+    f32x16 kd = splat(k[d]);
+    f32x16 qd = splat(q[d]);
+    f32x16 nd = splat(next_k[d]);
+    for (int l = 0; l < Lanes; ++l) {
+      f32x16 x = fma(delta.v[l], kd, load(state + 16 * l));
+      out.v[l] = fma(x, qd, out.v[l]);
+      x = g * x;
+      store(state + 16 * l, x);
+      dot.v[l] = fma(x, nd, dot.v[l]);
+    }
+  }
+  for (int l = 0; l < Lanes; ++l) {
+    store(c.y + row * c.y_stride + 16 * l, out.v[l]);
+  }
+  return delta_of(c, row + 1, dot);
+}
+
+// The rest of the last row; the state goes out.
+template <int Lanes>
+MTPLX_INLINE void leave(const DeltaChunk& c, const Vectors<Lanes>& delta) {
+  int row = c.rows - 1;
+  const float* k = c.k + static_cast<size_t>(row) * c.key_dim;
+  const float* q = c.q + static_cast<size_t>(row) * c.key_dim;
+  Vectors<Lanes> out;
+  for (int l = 0; l < Lanes; ++l) {
+    out.v[l] = zero();
+  }
+  for (int d = 0; d < c.key_dim; ++d) {
+    const float* from = c.scratch + d * delta_chunk;
+    float* to = c.to + d * c.state_stride;
     f32x16 kd = splat(k[d]);
     f32x16 qd = splat(q[d]);
     for (int l = 0; l < Lanes; ++l) {
-      f32x16 s = fma(delta[l], kd, load(row + 16 * l));
-      store(row + 16 * l, s);
-      out[l] = fma(s, qd, out[l]);
+      f32x16 x = fma(delta.v[l], kd, load(from + 16 * l));
+      store(to + 16 * l, x);
+      out.v[l] = fma(x, qd, out.v[l]);
     }
   }
   for (int l = 0; l < Lanes; ++l) {
-    store(y + 16 * l, out[l]);
+    store(c.y + row * c.y_stride + 16 * l, out.v[l]);
   }
 }
 
 template <int Lanes>
-MTPLX_INLINE void replay(float* state, int stride, int key_dim, const float* k, const float* u, float decay) {
-  f32x16 g = splat(decay);
-  f32x16 delta[Lanes];
-  for (int l = 0; l < Lanes; ++l) {
-    delta[l] = load(u + 16 * l);
+MTPLX_INLINE void recur(const DeltaChunk& c) {
+  Vectors<Lanes> delta = enter<Lanes>(c);
+  for (int row = 0; row + 1 < c.rows; ++row) {
+    delta = advance(c, row, delta);
   }
-  for (int d = 0; d < key_dim; ++d) {
-    float* row = state + static_cast<size_t>(d) * stride;
-    f32x16 kd = splat(k[d]);
+  leave(c, delta);
+}
+
+// `Lanes` vectors of one key dim through all rows.
+template <int Lanes>
+MTPLX_INLINE void replay(const DeltaReplay& r, int d, int begin) {
+  size_t at = static_cast<size_t>(d) * r.value_dim + begin;
+  Vectors<Lanes> x;
+  for (int l = 0; l < Lanes; ++l) {
+    x.v[l] = load(r.from + at + 16 * l);
+  }
+  for (int row = 0; row < r.rows; ++row) {
+    const float* u = r.u + row * r.u_stride + begin;
+    f32x16 kd = splat(r.k[row * r.key_stride + d]);
+    f32x16 g = splat(r.decay[row * r.gate_stride]);
     for (int l = 0; l < Lanes; ++l) {
-      store(row + 16 * l, fma(delta[l], kd, g * load(row + 16 * l)));
+      x.v[l] = fma(load(u + 16 * l), kd, g * x.v[l]);
     }
+  }
+  for (int l = 0; l < Lanes; ++l) {
+    store(r.to + at + 16 * l, x.v[l]);
   }
 }
 
 } // namespace
 
-void delta_step(float* state,
-                int stride,
-                int key_dim,
-                int width,
-                const float* q,
-                const float* k,
-                const float* v,
-                float decay,
-                float beta,
-                float* u,
-                float* y) {
-  int i = 0;
-  for (; i + 32 <= width; i += 32) {
-    step<2>(state + i, stride, key_dim, q, k, v + i, decay, beta, u + i, y + i);
-  }
-  for (; i < width; i += 16) {
-    step<1>(state + i, stride, key_dim, q, k, v + i, decay, beta, u + i, y + i);
+void delta_rows(const DeltaChunk& chunk) {
+  if (chunk.width == 32) {
+    recur<2>(chunk);
+  } else {
+    recur<1>(chunk);
   }
 }
 
-void delta_replay(float* state, int stride, int key_dim, int width, const float* k, const float* u, float decay) {
-  int i = 0;
-  for (; i + 32 <= width; i += 32) {
-    replay<2>(state + i, stride, key_dim, k, u + i, decay);
-  }
-  for (; i < width; i += 16) {
-    replay<1>(state + i, stride, key_dim, k, u + i, decay);
+void delta_replay(const DeltaReplay& r) {
+  for (int d = r.key_begin; d < r.key_end; ++d) {
+    int i = 0;
+    for (; i + 64 <= r.value_dim; i += 64) {
+      replay<4>(r, d, i);
+    }
+    for (; i < r.value_dim; i += 16) {
+      replay<1>(r, d, i);
+    }
   }
 }
 

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "kernels/gated_delta/gated_delta.h"
+
+namespace mtplx::kernels {
+
+inline int channels_of(const GatedDeltaSpec& g) {
+  return 2 * g.key_heads * g.key_dim + g.value_heads * g.value_dim;
+}
+
+inline void check_gated_delta(bool ok, const char* message) {
+  if (!ok) {
+    throw std::invalid_argument(std::string("[gated_delta] ") + message);
+  }
+}
+
+} // namespace mtplx::kernels
