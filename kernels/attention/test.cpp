@@ -1,8 +1,12 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "kernels/attention/attention.h"
+#include "kernels/attention/cpu/head.h"
 #include "kernels/attention/mlx_form.h"
 #include "kernels/attention/reference.h"
+#include "kernels/common/fixed_math64.h"
 #include "kernels/common/testing/ops.h"
 
 using namespace mtplx;
@@ -230,21 +234,49 @@ TEST_CASE("attention: what a block holds beyond its rows is never read") {
 }
 
 TEST_CASE("attention: the same bits with 1, 2 and 3 threads and on every instruction set") {
+  // Three rows: more threads than KV heads, so that query heads are divided. 17 rows of 4 heads: several row groups.
   for (AttentionSpec spec : {small, AttentionSpec{4, 1, 48, 16, 1e7, 1e-6f, false}}) {
-    Case c = make_case(spec, 100, 17, 13);
-    Blocks past = blocks_of(c.past_k, c.past_v, 100);
-    std::vector<mx::array> first;
-    testing::on_all_machines([&](Isa isa, int threads) {
-      CAPTURE(isa_name(isa));
-      CAPTURE(threads);
-      auto out = attend(c, {segment(past, 0, 17)});
-      if (first.empty()) {
-        first = {out.y, out.k};
-      }
-      CHECK(same_bits(out.y, first[0]));
-      CHECK(same_bits(out.k, first[1]));
-    });
+    for (int rows : {3, 17}) {
+      Case c = make_case(spec, 100, rows, 13);
+      Blocks past = blocks_of(c.past_k, c.past_v, 100);
+      std::vector<mx::array> first;
+      testing::on_all_machines([&](Isa isa, int threads) {
+        CAPTURE(isa_name(isa));
+        CAPTURE(threads);
+        CAPTURE(rows);
+        auto out = attend(c, {segment(past, 0, rows)});
+        if (first.empty()) {
+          first = {out.y, out.k};
+        }
+        CHECK(same_bits(out.y, first[0]));
+        CHECK(same_bits(out.k, first[1]));
+      });
+    }
   }
+}
+
+TEST_CASE("attention: the angles are those of fixed64::sincos on every instruction set") {
+  std::vector<double> frequency;
+  for (int i = 0; i < 19; ++i) {
+    frequency.push_back(std::pow(1e7, -i / 19.0));
+  }
+  testing::on_all_machines([&](Isa isa, int) {
+    CAPTURE(isa_name(isa));
+    for (int position : {0, 1, 2, 3, 4, 5, 6, 7, 100, 4095, 65537, 1000003}) {
+      CAPTURE(position);
+      std::vector<float> cosine(19), sine(19), expected_cosine, expected_sine;
+      MTPLX_SELECT_ISA(rotation_angles)(position, frequency.data(), 19, cosine.data(), sine.data());
+      for (double f : frequency) {
+        double s = 0.0;
+        double c = 0.0;
+        fixed64::sincos(position * f, &s, &c);
+        expected_sine.push_back(static_cast<float>(s));
+        expected_cosine.push_back(static_cast<float>(c));
+      }
+      CHECK(same_bits(cosine, expected_cosine));
+      CHECK(same_bits(sine, expected_sine));
+    }
+  });
 }
 
 TEST_CASE("attention: wrong inputs") {
