@@ -35,6 +35,10 @@ await runSteps([
           ...counting('C++ tests under AddressSanitizer and UBSan', 'scripts/test-cpp.ts', '-DMTPLX_SANITIZE=ON'),
           env: { MTPLX_CPP_BUILD: 'build/asan' },
         },
+        {
+          ...counting('pool and engine queue under ThreadSanitizer', 'scripts/test-cpp.ts', '-DMTPLX_SANITIZE=thread'),
+          env: { MTPLX_CPP_BUILD: 'build/tsan' },
+        },
         npm('no warnings under clang with libc++', 'check:warnings'),
         npm('greedy tokens of mlx-lm', 'check:mlx-lm'),
       ]

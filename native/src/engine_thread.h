@@ -1,13 +1,10 @@
 #pragma once
 
-#include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <thread>
 
 #include "mlx/mlx.h"
+#include "native/src/job_queue.h"
 
 namespace mtplx::native {
 
@@ -23,25 +20,16 @@ class EngineThread {
   static void halt();
 
   // A job reports its own errors: what it throws is dropped.
-  void push(std::function<void()> job);
+  void push(std::function<void()> job) { queue_.push(std::move(job)); }
   // The CPU stream of the thread; call from jobs only.
   mlx::core::Stream stream() const;
 
   EngineThread();
-  ~EngineThread();
   EngineThread(const EngineThread&) = delete;
   EngineThread& operator=(const EngineThread&) = delete;
 
  private:
-  void run();
-  void join(bool halt);
-
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> jobs_;
-  bool stop_ = false;
-  bool halted_ = false;
-  std::thread thread_;
+  JobQueue queue_;
 };
 
 } // namespace mtplx::native
