@@ -15,7 +15,7 @@ namespace {
 
 constexpr size_t line = 64;
 // Waiting buffers hold at most this much; the longest unused goes first.
-constexpr size_t most_waiting = size_t{16} << 20;
+constexpr size_t most_waiting = size_t{8} << 20;
 
 class Buffers {
  public:
@@ -66,26 +66,37 @@ Buffers& buffers() {
   return *instance;
 }
 
+size_t bytes_of(const mx::Shape& shape, mx::Dtype dtype) {
+  size_t bytes = mx::size_of(dtype);
+  for (int n : shape) {
+    bytes *= static_cast<size_t>(n);
+  }
+  return bytes;
+}
+
 } // namespace
 
-mx::array fresh(mx::Shape shape, mx::Dtype dtype) {
-  size_t elements = 1;
-  for (int n : shape) {
-    elements *= static_cast<size_t>(n);
-  }
-  size_t bytes = line + std::max(line, (elements * mx::size_of(dtype) + line - 1) / line * line);
-  auto* memory = static_cast<uint8_t*>(buffers().take(bytes));
-  // MLX's constructor from a pointer copies on the CPU, and its allocator keeps the size in front of the data and so
-  // off the line: we do the same one line earlier.
-  auto* data = reinterpret_cast<size_t*>(memory + line);
-  data[-1] = bytes - line;
-  mx::allocator::Buffer buffer(data - 1);
+mx::array wrapped(void* data, mx::Shape shape, mx::Dtype dtype, std::function<void()> back) {
+  // As MLX's own allocator lays a buffer out: the size, then the data.
+  size_t* size = static_cast<size_t*>(data) - 1;
+  *size = bytes_of(shape, dtype);
+  mx::allocator::Buffer buffer(size);
   if (buffer.raw_ptr() != data) {
-    buffers().give(memory, bytes);
-    throw std::logic_error("[fresh] This build of MLX lays out its buffers in another way.");
+    throw std::logic_error("[wrapped] This build of MLX lays out its buffers in another way.");
   }
-  auto back = [memory, bytes](mx::allocator::Buffer) { buffers().give(memory, bytes); };
-  return mx::array(mx::allocator::Data(buffer, back), std::move(shape), dtype);
+  return mx::array(mx::allocator::Data(buffer, [back = std::move(back)](mx::allocator::Buffer) { back(); }),
+                   std::move(shape), dtype);
+}
+
+mx::array fresh(mx::Shape shape, mx::Dtype dtype) {
+  size_t bytes = line + std::max(line, (bytes_of(shape, dtype) + line - 1) / line * line);
+  auto* memory = static_cast<uint8_t*>(buffers().take(bytes));
+  try {
+    return wrapped(memory + line, std::move(shape), dtype, [memory, bytes] { buffers().give(memory, bytes); });
+  } catch (...) {
+    buffers().give(memory, bytes);
+    throw;
+  }
 }
 
 } // namespace mtplx::kernels

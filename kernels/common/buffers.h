@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+
 #include "mlx/mlx.h"
 
 // Memory of kernel outputs. A freed buffer waits for the next output of its size: it is warm in the cache, and the system
@@ -10,5 +12,9 @@ namespace mx = mlx::core;
 
 // An array whose memory starts at a cache line; what it holds is left over from others.
 mx::array fresh(mx::Shape shape, mx::Dtype dtype);
+
+// An array over memory of ours, without a copy (MLX's constructor from a pointer copies on the CPU). The eight bytes
+// before `data` are ours too and get written; `back` is called when nobody holds the array any more.
+mx::array wrapped(void* data, mx::Shape shape, mx::Dtype dtype, std::function<void()> back);
 
 } // namespace mtplx::kernels

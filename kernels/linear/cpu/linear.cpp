@@ -1,12 +1,12 @@
 #include "kernels/linear/linear.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <sstream>
 
 #include "kernels/common/buffers.h"
 #include "kernels/common/thread_pool.h"
+#include "kernels/linear/cpu/lines.h"
 #include "kernels/linear/cpu/pack.h"
 #include "kernels/linear/cpu/rows.h"
 #include "kernels/linear/cpu/run.h"
@@ -44,18 +44,20 @@ mx::array row_major(const mx::array& a) {
 
 // Zeros. Two axes: one could not count the bytes of a table beyond 2 GiB.
 mx::array line_bytes(const LinearLayout& l) {
-  mx::array data = fresh({l.blocks(), static_cast<int>(l.block_bytes())}, mx::uint8);
-  std::memset(data.data<uint8_t>(), 0, data.nbytes());
-  return data;
+  Lines lines = zeroed_lines(l.block_bytes() * l.blocks());
+  return wrapped(lines.data, {l.blocks(), static_cast<int>(l.block_bytes())}, mx::uint8,
+                 [owner = std::move(lines.owner)] {});
 }
 
 LinearWeight packed(const LinearLayout& l, mx::Dtype element, mx::array data) {
   return {l.out_features, l.in_features, l.bits, l.bits ? l.group_size : 0, {std::move(data), marker(element)}};
 }
 
-void check(bool ok, const std::string& message) {
+// The message is a function: it is built for what is refused, not on every call.
+template <class Message>
+void check(bool ok, Message message) {
   if (!ok) {
-    throw std::invalid_argument("[linear] " + message);
+    throw std::invalid_argument(std::string("[linear] ") + message());
   }
 }
 
@@ -67,7 +69,7 @@ std::string dims(const mx::array& a) {
 
 void check_input(const mx::array& x, const LinearWeight& w) {
   check(x.ndim() == 2 && x.shape(1) == w.in_features && x.dtype() == mx::float32,
-        "x must be f32 [M, " + std::to_string(w.in_features) + "], got " + dims(x) + ".");
+        [&] { return "x must be f32 [M, " + std::to_string(w.in_features) + "], got " + dims(x) + "."; });
 }
 
 // What the task of one or several weights over the same rows needs at run time.
@@ -98,7 +100,7 @@ struct Inputs {
     if (norm) {
       check(norm->weight.ndim() == 1 && norm->weight.dtype() == mx::float32 && x.ndim() == 2 &&
                 norm->weight.shape(0) == x.shape(1),
-            "the norm's weight must be f32 [" + dims(x) + "'s width], got " + dims(norm->weight) + ".");
+            [&] { return "the norm's weight must be f32 [" + dims(x) + "'s width], got " + dims(norm->weight) + "."; });
       arrays.push_back(norm->weight);
     }
   }
@@ -121,7 +123,8 @@ LinearLayout layout_of(const LinearWeight& w) {
 }
 
 LinearWeight dense_weight(const mx::array& weight) {
-  check(weight.ndim() == 2 && weight.size() > 0, "a weight has two axes and is not empty, got " + dims(weight) + ".");
+  check(weight.ndim() == 2 && weight.size() > 0,
+        [&] { return "a weight has two axes and is not empty, got " + dims(weight) + "."; });
   Element element = element_of(weight.dtype(), "a dense weight");
   mx::array w = row_major(weight);
   int N = w.shape(0);
@@ -144,17 +147,19 @@ LinearWeight dense_weight(const mx::array& weight) {
 LinearWeight affine_weight(
     const mx::array& weight, const mx::array& scales, const mx::array& biases, int bits, int group_size) {
   check(bits == 2 || bits == 3 || bits == 4 || bits == 5 || bits == 6 || bits == 8,
-        "no " + std::to_string(bits) + "-bit weights: use 2, 3, 4, 5, 6 or 8 bits.");
+        [&] { return "no " + std::to_string(bits) + "-bit weights: use 2, 3, 4, 5, 6 or 8 bits."; });
   check(group_size == 32 || group_size == 64 || group_size == 128,
-        "no groups of " + std::to_string(group_size) + ": use 32, 64 or 128.");
+        [&] { return "no groups of " + std::to_string(group_size) + ": use 32, 64 or 128."; });
   check(weight.ndim() == 2 && weight.dtype() == mx::uint32 && scales.ndim() == 2 && weight.size() > 0,
-        "a packed weight is u32 [N, K * bits / 32] with scales [N, K / group size], and not empty.");
+        [] { return "a packed weight is u32 [N, K * bits / 32] with scales [N, K / group size], and not empty."; });
   int N = weight.shape(0);
   int K = scales.shape(1) * group_size;
   check(static_cast<int64_t>(weight.shape(1)) * 32 == static_cast<int64_t>(K) * bits && scales.shape(0) == N &&
             biases.shape() == scales.shape() && biases.dtype() == scales.dtype(),
-        "packed " + dims(weight) + ", scales " + dims(scales) + " and biases " + dims(biases) + " do not agree with " +
-            std::to_string(bits) + " bits in groups of " + std::to_string(group_size) + ".");
+        [&] {
+          return "packed " + dims(weight) + ", scales " + dims(scales) + " and biases " + dims(biases) +
+                 " do not agree with " + std::to_string(bits) + " bits in groups of " + std::to_string(group_size) + ".";
+        });
   Element element = element_of(scales.dtype(), "scales");
   mx::array w = row_major(weight);
   mx::array s = row_major(scales);
@@ -198,7 +203,7 @@ std::vector<mx::array> linears(const mx::array& x,
 
 mx::array linear_swiglu(
     const mx::array& x, const LinearWeight& gate, const LinearWeight& up, mx::Stream s, const InputNorm* norm) {
-  check(gate.out_features == up.out_features, "gate and up must have the same outputs.");
+  check(gate.out_features == up.out_features, [] { return "gate and up must have the same outputs."; });
   Inputs inputs(x, norm);
   inputs.add(gate);
   inputs.add(up);
@@ -217,8 +222,10 @@ mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::a
   check_input(x, weight);
   check(residual.ndim() == 2 && residual.shape(0) == x.shape(0) && residual.shape(1) == weight.out_features &&
             residual.dtype() == mx::float32,
-        "residual must be f32 [" + std::to_string(x.shape(0)) + ", " + std::to_string(weight.out_features) + "], got " +
-            dims(residual) + ".");
+        [&] {
+          return "residual must be f32 [" + std::to_string(x.shape(0)) + ", " + std::to_string(weight.out_features) +
+                 "], got " + dims(residual) + ".";
+        });
   return cpu_task1(
       "linear_add", {x, weight.data[0], residual}, {{x.shape(0), weight.out_features}, mx::float32},
       [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
