@@ -7,6 +7,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "kernels/common/slabs.h"
 #include "mlx/allocator.h"
 
 namespace mtplx::kernels {
@@ -88,13 +89,15 @@ mx::array wrapped(void* data, mx::Shape shape, mx::Dtype dtype, std::function<vo
                    std::move(shape), dtype);
 }
 
-mx::array fresh(mx::Shape shape, mx::Dtype dtype) {
+mx::array fresh(mx::Shape shape, mx::Dtype dtype, Life life) {
   size_t bytes = line + std::max(line, (bytes_of(shape, dtype) + line - 1) / line * line);
-  auto* memory = static_cast<uint8_t*>(buffers().take(bytes));
+  bool slab = life == Life::state && bytes <= largest_piece;
+  auto* memory = static_cast<uint8_t*>(slab ? take_piece(bytes) : buffers().take(bytes));
+  auto back = [memory, bytes, slab] { slab ? give_piece(memory) : buffers().give(memory, bytes); };
   try {
-    return wrapped(memory + line, std::move(shape), dtype, [memory, bytes] { buffers().give(memory, bytes); });
+    return wrapped(memory + line, std::move(shape), dtype, back);
   } catch (...) {
-    buffers().give(memory, bytes);
+    back();
     throw;
   }
 }

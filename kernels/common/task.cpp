@@ -3,7 +3,6 @@
 #include <chrono>
 #include <stdexcept>
 
-#include "kernels/common/buffers.h"
 
 namespace mtplx::kernels {
 
@@ -80,7 +79,7 @@ std::vector<mx::array> cpu_task(const char* name,
   std::vector<mx::array> out;
   out.reserve(outputs.size());
   for (const auto& o : outputs) {
-    out.push_back(fresh(o.shape, o.dtype));
+    out.push_back(fresh(o.shape, o.dtype, o.life));
   }
   body(inputs, out);
   return out;
@@ -95,7 +94,7 @@ mx::array cpu_update(const char* name, std::vector<mx::array> inputs, const Upda
   make_ready(name, inputs);
   Stopwatch watch(name);
   bool copied = !inputs.at(0).is_donatable();
-  mx::array out = copied ? fresh(inputs[0].shape(), inputs[0].dtype()) : inputs[0];
+  mx::array out = copied ? fresh(inputs[0].shape(), inputs[0].dtype(), Life::state) : inputs[0];
   body(inputs, out, copied);
   return out;
 }

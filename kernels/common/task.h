@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "mlx/mlx.h"
+#include "kernels/common/buffers.h"
 
 // How a kernel runs: at once, on the calling thread and the pool's. MLX's graph would cost 8 µs a kernel in nodes,
 // dispatch and the wake-up of its stream's thread (docs/decisions/0007).
@@ -44,6 +44,7 @@ class TimingScope {
 struct OutputSpec {
   mx::Shape shape;
   mx::Dtype dtype;
+  Life life = Life::step;
 };
 
 // `in` are evaluated row-contiguous arrays, `out` allocated ones.

@@ -79,7 +79,7 @@ GatedDeltaState gated_delta_commit(const GatedDeltaState& state,
   const mx::array* last = final_state(tape, row_begin, keep);
   if (!last) {
     inputs.insert(inputs.end(), {state.recurrent, tape.k, tape.delta, tape.decay});
-    outputs.push_back({state.recurrent.shape(), mx::float32});
+    outputs.push_back({state.recurrent.shape(), mx::float32, Life::state});
   }
   auto out = cpu_task(
       "gated_delta_commit", inputs, outputs,

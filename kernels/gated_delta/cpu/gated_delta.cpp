@@ -248,7 +248,7 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
     ranges.push_back({segment.row_begin, segment.row_count});
     inputs.push_back(segment.state.recurrent);
     inputs.push_back(segment.state.conv);
-    outputs.push_back({recurrent, mx::float32});
+    outputs.push_back({recurrent, mx::float32, Life::state});
   }
   auto out = cpu_task(
       "gated_delta", inputs, outputs,
