@@ -81,8 +81,9 @@ void compare_arms(const std::string& shape, int M, double bytes, const Build& ow
     mlx_us.push_back(time_mlx());
     read_us.push_back(time_us([&] { reader.read(); }));
   }
-  std::printf("{\"shape\":\"%s\",\"rows\":%d,\"bytes\":%.0f,\"turns\":%d,\"us\":%.3f,\"mlx_us\":%.3f,\"read_us\":%.3f}\n",
-              shape.c_str(), M, bytes, turns, median(own_us), median(mlx_us), median(read_us));
+  std::printf(
+      "{\"shape\":\"%s\",\"rows\":%d,\"bytes\":%.0f,\"turns\":%d,\"us\":%.3f,\"mlx_us\":%.3f,\"read_us\":%.3f}\n",
+      shape.c_str(), M, bytes, turns, median(own_us), median(mlx_us), median(read_us));
   std::fflush(stdout);
 }
 
@@ -110,8 +111,8 @@ int main(int count, char** args) {
         force_isa(isa);
       }
     }
-    std::printf("{\"isa\":\"%s\",\"threads\":%d,\"mlx\":\"%s\",\"compiler\":\"%s\"}\n", isa_name(active_isa()), threads(),
-                mlx::core::version(), __VERSION__);
+    std::printf("{\"isa\":\"%s\",\"threads\":%d,\"mlx\":\"%s\",\"compiler\":\"%s\"}\n", isa_name(active_isa()),
+                threads(), mlx::core::version(), __VERSION__);
     found->second();
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());

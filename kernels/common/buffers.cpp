@@ -75,31 +75,53 @@ size_t bytes_of(const mx::Shape& shape, mx::Dtype dtype) {
   return bytes;
 }
 
+// As MLX's own allocator lays a buffer out: the size, then the data.
+mx::allocator::Buffer buffer_at(void* data, size_t bytes) {
+  size_t* size = static_cast<size_t*>(data) - 1;
+  *size = bytes;
+  mx::allocator::Buffer buffer(size);
+  if (buffer.raw_ptr() != data) {
+    throw std::logic_error("[buffers] This build of MLX lays out its buffers in another way.");
+  }
+  return buffer;
+}
+
 } // namespace
 
 mx::array wrapped(void* data, mx::Shape shape, mx::Dtype dtype, std::function<void()> back) {
-  // As MLX's own allocator lays a buffer out: the size, then the data.
-  size_t* size = static_cast<size_t*>(data) - 1;
-  *size = bytes_of(shape, dtype);
-  mx::allocator::Buffer buffer(size);
-  if (buffer.raw_ptr() != data) {
-    throw std::logic_error("[wrapped] This build of MLX lays out its buffers in another way.");
-  }
+  mx::allocator::Buffer buffer = buffer_at(data, bytes_of(shape, dtype));
   return mx::array(mx::allocator::Data(buffer, [back = std::move(back)](mx::allocator::Buffer) { back(); }),
                    std::move(shape), dtype);
 }
 
+namespace {
+
+// Stands in the line before the data, so that giving it back needs nothing else to be remembered.
+struct Header {
+  size_t bytes; // of header and data
+  bool slab;
+};
+
+void* take(Header header) {
+  void* memory = header.slab ? take_piece(header.bytes) : buffers().take(header.bytes);
+  *static_cast<Header*>(memory) = header;
+  return static_cast<uint8_t*>(memory) + line;
+}
+
+void give(void* data) {
+  void* memory = static_cast<uint8_t*>(data) - line;
+  Header header = *static_cast<Header*>(memory);
+  header.slab ? give_piece(memory) : buffers().give(memory, header.bytes);
+}
+
+} // namespace
+
 mx::array fresh(mx::Shape shape, mx::Dtype dtype, Life life) {
-  size_t bytes = line + std::max(line, (bytes_of(shape, dtype) + line - 1) / line * line);
-  bool slab = life == Life::state && bytes <= largest_piece;
-  auto* memory = static_cast<uint8_t*>(slab ? take_piece(bytes) : buffers().take(bytes));
-  auto back = [memory, bytes, slab] { slab ? give_piece(memory) : buffers().give(memory, bytes); };
-  try {
-    return wrapped(memory + line, std::move(shape), dtype, back);
-  } catch (...) {
-    back();
-    throw;
-  }
+  size_t size = bytes_of(shape, dtype);
+  size_t bytes = line + std::max(line, (size + line - 1) / line * line);
+  void* data = take({bytes, life == Life::state && bytes <= largest_piece});
+  mx::allocator::Data owned(buffer_at(data, size), [](mx::allocator::Buffer b) { give(b.raw_ptr()); });
+  return mx::array(std::move(owned), std::move(shape), dtype);
 }
 
 } // namespace mtplx::kernels

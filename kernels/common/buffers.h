@@ -4,8 +4,8 @@
 
 #include "mlx/mlx.h"
 
-// Memory of kernel outputs. A freed buffer waits for the next output of its size: it is warm in the cache, and the system
-// need not clear its pages again.
+// Memory of kernel outputs. A freed buffer waits for the next output of its size: it is warm in the cache, and the
+// system need not clear its pages again.
 namespace mtplx::kernels {
 
 namespace mx = mlx::core;

@@ -12,8 +12,13 @@ void run() {
     mx::array a = random.normals({8, H});
     for (int M : {1, 4, 7}) {
       compare_arms(
-          "gather_rows " + std::to_string(H), M, 8.0 * M * H, [&] { return gather_rows({{a, 1, M}}, cpu()); },
-          [&] { return mx::contiguous(mx::slice(a, {1, 0}, {1 + M, H}, cpu()), false, cpu()); });
+          "gather_rows " + std::to_string(H), M, 8.0 * M * H,
+          [&] {
+            return gather_rows({{a, 1, M}}, cpu());
+          },
+          [&] {
+            return mx::contiguous(mx::slice(a, {1, 0}, {1 + M, H}, cpu()), false, cpu());
+          });
     }
   }
 }

@@ -102,9 +102,7 @@ void settle_mtp(Sequence& q, mx::Stream s) {
 
 } // namespace
 
-CycleResult run_cycle(const std::vector<CycleEntry>& batch,
-                      kernels::Timings& timings,
-                      mx::Stream s) {
+CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings, mx::Stream s) {
   using kernels::Phase;
   check_cycle(batch);
   const Model& model = *batch[0].sequence->model;

@@ -54,9 +54,7 @@ inline constexpr int max_depth = 8;
 
 // Commit, draft, verify and candidates of every entry, one after the other. All sequences are of one
 // model and stand in the batch once. Throws MTPLX_E_ENGINE_USAGE before anything has changed.
-CycleResult run_cycle(const std::vector<CycleEntry>& batch,
-                      kernels::Timings& timings,
-                      mx::Stream s);
+CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings, mx::Stream s);
 
 // Candidates (and draws) of the logits rows that the last cycle of the sequence kept, edited anew.
 RowResults recut(const Sequence& sequence,
