@@ -355,77 +355,7 @@ MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (
 
 #endif
 
-inline constexpr int max_expanded = 16 * 128;
 inline constexpr size_t value_bytes = MTPLX_ROWS_OF_WORDS ? 2 : 1; // of x, in its first plane
-
-// One register at hand; a wider vector would go through memory.
-#if defined(__AVX512F__)
-inline constexpr int part_bytes = 64;
-#elif defined(__AVX2__)
-inline constexpr int part_bytes = 32;
-#else
-inline constexpr int part_bytes = 16;
-#endif
-typedef uint64_t Part __attribute__((vector_size(part_bytes)));
-
-// Bit `from` to bit `to` of each byte, in one shift; bits of other bytes come along.
-template <int to>
-MTPLX_INLINE Part moved(Part v, int from) {
-  return from >= to ? v >> (from - to) : v << (to - from);
-}
-
-template <int bits>
-void expand_bits(const uint8_t* values, int group_size, uint8_t* bytes) {
-  constexpr uint64_t ones = 0x0101010101010101u;
-  Planes at = planes_of(bits, group_size);
-  for (int first = 0; first < group_size / 4; first += 8) {
-    for (int offset = 0; offset < unit_bytes; offset += part_bytes) {
-#pragma GCC unroll 8
-      for (int i = 0; i < 8; ++i) {
-        int u = first + i;
-        Part q = {};
-        Part plane;
-        if constexpr (bits == 4 || bits == 5 || bits == 6) {
-          std::memcpy(&plane, values + u / 2 * unit_bytes + offset, sizeof plane);
-          q = (plane >> (4 * (i % 2))) & (15 * ones);
-        }
-        if constexpr (bits == 2 || bits == 3 || bits == 6) {
-          std::memcpy(&plane, values + at.pairs + u / 4 * unit_bytes + offset, sizeof plane);
-          q |= moved<(bits == 6 ? 4 : 0)>(plane, 2 * (i % 4)) & ((3 * ones) << (bits == 6 ? 4 : 0));
-        }
-        if constexpr (bits == 3 || bits == 5) {
-          std::memcpy(&plane, values + at.top + u / 8 * unit_bytes + offset, sizeof plane);
-          q |= moved<bits - 1>(plane, i) & (ones << (bits - 1));
-        }
-        std::memcpy(bytes + u * unit_bytes + offset, &q, sizeof q);
-      }
-    }
-  }
-}
-
-// The values of one group as bytes, units in a row: where they lie (8 bits), else written to `bytes`.
-inline const uint8_t* expand_group(const uint8_t* values, int bits, int group_size, uint8_t* bytes) {
-  switch (bits) {
-    case 2:
-      expand_bits<2>(values, group_size, bytes);
-      break;
-    case 3:
-      expand_bits<3>(values, group_size, bytes);
-      break;
-    case 4:
-      expand_bits<4>(values, group_size, bytes);
-      break;
-    case 5:
-      expand_bits<5>(values, group_size, bytes);
-      break;
-    case 6:
-      expand_bits<6>(values, group_size, bytes);
-      break;
-    default:
-      return values;
-  }
-  return bytes;
-}
 
 MTPLX_INLINE f32x16 load_elements(const uint8_t* p, Element e) {
   if (e == Element::f32) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/linear/cpu/dot.h"
+#include "kernels/linear/cpu/expand.h"
 #include "kernels/linear/cpu/tiles.h"
 
 namespace mtplx::kernels::MTPLX_ISA {
@@ -142,6 +143,9 @@ MTPLX_INLINE void sums_of_group(const LinearLayout& l, const uint8_t* values, Gr
     constexpr bool nibbles = form == Form::nibbles;
     alignas(64) uint8_t bytes[nibbles ? 1 : max_expanded];
     if constexpr (!nibbles) {
+      if (plane_sums<R>(l, values, x, s)) {
+        return;
+      }
       values = expand_group(values, l.bits, l.group_size, bytes);
     }
     group_sums<R, part / 4, nibbles>(values, x, s);

@@ -24,13 +24,13 @@ inline size_t element_bytes(Element e) {
   return e == Element::f32 ? 4 : 2;
 }
 
-inline bool has_nibbles(int bits) {
+constexpr bool has_nibbles(int bits) {
   return bits == 4 || bits == 5 || bits == 6;
 }
-inline bool has_pairs(int bits) {
+constexpr bool has_pairs(int bits) {
   return bits == 2 || bits == 3 || bits == 6;
 }
-inline bool has_top_bit(int bits) {
+constexpr bool has_top_bit(int bits) {
   return bits == 3 || bits == 5;
 }
 

@@ -2,6 +2,7 @@
 
 #include "kernels/common/simd.h"
 #include "kernels/linear/cpu/dot.h"
+#include "kernels/linear/cpu/expand.h"
 #include "kernels/linear/cpu/integer.h"
 
 #include <algorithm>
