@@ -92,8 +92,16 @@ mx::array cpu_task1(
 mx::array cpu_update(const char* name, std::vector<mx::array> inputs, const UpdateBody& body, mx::Stream) {
   make_ready(name, inputs);
   Stopwatch watch(name);
-  bool copied = !inputs.at(0).is_donatable();
-  mx::array out = copied ? fresh(inputs[0].shape(), inputs[0].dtype(), Life::state) : inputs[0];
+  // Another array over the same memory, and the input let go: who still counts then is somebody else. (MLX's
+  // is_donatable() says no to all memory that its allocator does not own, as ours.)
+  mx::array out(inputs.at(0).shape(), inputs[0].dtype(), nullptr, {});
+  out.copy_shared_buffer(inputs[0]);
+  out.set_status(mx::array::Status::available);
+  inputs[0] = out;
+  bool copied = out.data_shared_ptr().use_count() > 1;
+  if (copied) {
+    out = fresh(out.shape(), out.dtype(), Life::state);
+  }
   body(inputs, out, copied);
   return out;
 }

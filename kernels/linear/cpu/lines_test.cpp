@@ -21,8 +21,8 @@ TEST_CASE("lines of weights: zeros, aligned, one after the other, apart, and kep
     uint8_t value = static_cast<uint8_t>(i + 1);
     CHECK(std::all_of(all[i].data, all[i].data + sizes[i], [=](uint8_t v) { return v == value; }));
   }
-  CHECK(all[1].data == all[0].data + 64);
-  CHECK(all[2].data == all[1].data + 64);
+  CHECK(all[1].data == all[0].data + 128);
+  CHECK(all[2].data == all[1].data + 128);
   std::weak_ptr<void> owner = all[5].owner;
   CHECK(!owner.expired());
   all.clear();
