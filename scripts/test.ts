@@ -1,5 +1,5 @@
 // `npm test`: build, lint, types, imports, TypeScript tests, C++ tests. With --ci also what takes longer or needs more
-// tools: format, unused code, manifest, start-up, clang with libc++, sanitizers, deliberate bugs, mlx-lm.
+// tools: format, unused code, manifest, start-up, clang with libc++, sanitizers, NEON under qemu, deliberate bugs, mlx-lm.
 import { runSteps, type Step } from './testing/steps.ts';
 
 const npm = (name: string, script: string): Step => ({ name, command: 'npm', args: ['run', '--silent', script] });
@@ -35,6 +35,7 @@ await runSteps([
           ...counting('C++ tests under AddressSanitizer and UBSan', 'scripts/test-cpp.ts', '-DMTPLX_SANITIZE=ON'),
           env: { MTPLX_CPP_BUILD: 'build/asan' },
         },
+        counting('kernels on NEON under qemu', 'scripts/test-neon.ts'),
         npm('no warnings under clang with libc++', 'check:warnings'),
         npm('greedy tokens of mlx-lm', 'check:mlx-lm'),
       ]
