@@ -1,60 +1,8 @@
 // Builds and runs the C++ tests. Arguments go to CMake; MTPLX_CPP_BUILD names another build folder.
 // -DMTPLX_SANITIZE=ON or =thread runs them under sanitizers.
-import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { packageRoot } from '../runtime/package.ts';
-import { closingLine, none, type Counts } from './testing/counts.ts';
-import { sources } from './testing/sources.ts';
+import { closingLine } from './testing/counts.ts';
+import { runDoctests } from './testing/doctests.ts';
 
-const folder = process.env['MTPLX_CPP_BUILD'] ?? 'build/cpp';
-const counts = buildAndRun();
+const counts = runDoctests({ folder: process.env['MTPLX_CPP_BUILD'] ?? 'build/cpp', options: process.argv.slice(2) });
 console.log(`\n${closingLine(counts)}`);
 process.exitCode = counts.failed > 0 ? 1 : 0;
-
-function buildAndRun(): Counts {
-  const failed = { ...none, failed: 1 };
-  const options = ['-DMTPLX_ADDON=OFF', ...launcher(), ...process.argv.slice(2)];
-  if (!run('cmake', ['-S', '.', '-B', folder, ...options])) return failed;
-  if (/^DOCTEST_INCLUDE:.*-NOTFOUND$/m.test(readFileSync(join(packageRoot, folder, 'CMakeCache.txt'), 'utf8'))) {
-    console.log(
-      'Skipped: the C++ tests need doctest (Debian: apt-get install doctest-dev, Homebrew: brew install doctest).',
-    );
-    return { ...none, skipped: testCases() };
-  }
-  const parallel = String(Math.min(availableParallelism(), 8));
-  if (!run('cmake', ['--build', folder, '--parallel', parallel, '--target', 'mtplx_tests'])) return failed;
-  const tests = spawnSync(join(packageRoot, folder, 'kernels/mtplx_tests'), ['--no-colors'], {
-    cwd: packageRoot,
-    encoding: 'utf8',
-  });
-  console.log(`${tests.stdout}${tests.stderr}`);
-  const summary = /test cases: +(\d+) \| +(\d+) passed \| +(\d+) failed \| +(\d+) skipped/.exec(tests.stdout);
-  if (!summary) {
-    console.log(`The C++ tests ended without a summary (${tests.signal ?? `exit code ${tests.status}`}).`);
-    return failed;
-  }
-  const [total = 0, passed = 0, failures = 0, skipped = 0] = summary.slice(1).map(Number);
-  if (total === 0) console.log('No C++ test ran.');
-  return { passed, failed: failures || Number(total === 0 || tests.status !== 0), skipped };
-}
-
-function run(command: string, args: string[]): boolean {
-  const { status, error } = spawnSync(command, args, { cwd: packageRoot, stdio: ['ignore', 'inherit', 'inherit'] });
-  if (error) console.log(`Cannot run ${command}: ${error.message}. Install CMake 3.22 or newer and a C++20 compiler.`);
-  return status === 0;
-}
-
-function launcher(): string[] {
-  const found = (process.env['PATH'] ?? '').split(':').some((path) => existsSync(join(path, 'ccache')));
-  return found ? ['-DCMAKE_CXX_COMPILER_LAUNCHER=ccache'] : [];
-}
-
-function testCases(): number {
-  const tests = sources(['kernels', 'native/tests'], /\.cpp$/);
-  return tests.reduce(
-    (sum, file) => sum + (readFileSync(join(packageRoot, file), 'utf8').match(/^TEST_CASE/gm)?.length ?? 0),
-    0,
-  );
-}

@@ -1,5 +1,5 @@
 // `npm test`: build, lint, types, imports, TypeScript tests, C++ tests. With --ci also what takes longer or needs more
-// tools: format, unused code, manifest, start-up, clang with libc++, sanitizers, deliberate bugs, mlx-lm.
+// tools: format, unused code, manifest, start-up, clang with libc++, sanitizers, NEON under qemu, deliberate bugs, mlx-lm.
 import { runSteps, type Step } from './testing/steps.ts';
 
 const npm = (name: string, script: string): Step => ({ name, command: 'npm', args: ['run', '--silent', script] });
@@ -39,6 +39,7 @@ await runSteps([
           ...counting('pool and engine queue under ThreadSanitizer', 'scripts/test-cpp.ts', '-DMTPLX_SANITIZE=thread'),
           env: { MTPLX_CPP_BUILD: 'build/tsan' },
         },
+        counting('kernels on NEON under qemu', 'scripts/test-neon.ts'),
         npm('no warnings under clang with libc++', 'check:warnings'),
         npm('greedy tokens of mlx-lm', 'check:mlx-lm'),
       ]

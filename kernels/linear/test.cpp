@@ -144,9 +144,12 @@ TEST_CASE("linear: dense against float64") {
   Random random(3);
   for (mx::Dtype dtype : dtypes) {
     INFO(name(0, 0, dtype));
-    for (auto [N, K] : {std::pair{1, 1}, {16, 7}, {17, 33}, {40, 384}, {5, 1000}}) {
+    for (auto [N, K] : {std::pair{1, 1}, {16, 7}, {17, 33}, {85, 48}, {40, 384}, {5, 1000}}) {
       TestWeight w = random_dense(random, N, K, dtype);
-      check_against_reference(w, random.normals({4, K}), 2e-6);
+      // Tiles of four, three, two and one rows.
+      for (int M : {4, 3, 2, 1}) {
+        check_against_reference(w, random.normals({M, K}), 2e-6);
+      }
       Floats values = floats(dense_values(w.weight, cpu()));
       CHECK(Doubles(values.begin(), values.end()) == w.values);
     }

@@ -37,44 +37,73 @@ void write_block(const LinearLayout& l, f32x16 value, const float* residual, flo
   }
 }
 
-// One block against R rows, one fma after the other in the order of k.
-template <int R>
+// B blocks against R rows, each sum one fma after the other in the order of k. An fma takes four cycles or more: with few
+// rows several blocks keep the pipes busy.
+template <int R, int B>
 void dense_tile(const DenseJob& job, int row, int block) {
   const LinearLayout& l = job.layout;
   size_t K = static_cast<size_t>(l.in_features);
   size_t step = 16 * element_bytes(l.element);
-  const uint8_t* w = job.data + static_cast<size_t>(block) * l.block_bytes();
+  size_t block_bytes = l.block_bytes();
+  const uint8_t* w = job.data + static_cast<size_t>(block) * block_bytes;
   const float* x = job.x + row * K;
-  f32x16 y[R];
+  f32x16 y[R][B];
   for (int r = 0; r < R; ++r) {
-    y[r] = zero();
+    for (int b = 0; b < B; ++b) {
+      y[r][b] = zero();
+    }
   }
   for (size_t k = 0; k < K; ++k) {
-    f32x16 wk = load_elements(w + k * step, l.element);
-    for (int r = 0; r < R; ++r) {
-      y[r] = fma(wk, splat(x[r * K + k]), y[r]);
+    for (int b = 0; b < B; ++b) {
+      f32x16 wk = load_elements(w + b * block_bytes + k * step, l.element);
+      for (int r = 0; r < R; ++r) {
+        y[r][b] = fma(wk, splat(x[r * K + k]), y[r][b]);
+      }
     }
   }
   for (int r = 0; r < R; ++r) {
     size_t at = static_cast<size_t>(row + r) * l.out_features;
-    write_block(l, y[r], job.residual ? job.residual + at : nullptr, job.y + at, block);
+    for (int b = 0; b < B; ++b) {
+      write_block(l, y[r][b], job.residual ? job.residual + at : nullptr, job.y + at, block + b);
+    }
+  }
+}
+
+// The B blocks in tiles of T.
+template <int R, int B, int T = B>
+void row_tiles(const DenseJob& job, int row, int block) {
+  for (int b = 0; b < B; b += T) {
+    dense_tile<R, T>(job, row, block + b);
+  }
+}
+
+template <int B>
+void all_rows(const DenseJob& job, int block) {
+  int row = 0;
+  for (; row + 4 <= job.rows; row += 4) {
+    row_tiles<4, B, 1>(job, row, block);
+  }
+  switch (job.rows - row) {
+    case 3:
+      return row_tiles<3, B, 1>(job, row, block);
+    case 2:
+      return row_tiles<2, B, (B + 1) / 2>(job, row, block);
+    case 1:
+      return row_tiles<1, B>(job, row, block);
+    default:
+      return;
   }
 }
 
 } // namespace
 
 void dense_blocks(const DenseJob& job, int begin, int end) {
-  for (int block = begin; block < end; ++block) {
-    int row = 0;
-    for (; row + 4 <= job.rows; row += 4) {
-      dense_tile<4>(job, row, block);
-    }
-    for (; row + 2 <= job.rows; row += 2) {
-      dense_tile<2>(job, row, block);
-    }
-    for (; row < job.rows; ++row) {
-      dense_tile<1>(job, row, block);
-    }
+  int block = begin;
+  for (; block + 4 <= end; block += 4) {
+    all_rows<4>(job, block);
+  }
+  for (; block < end; ++block) {
+    all_rows<1>(job, block);
   }
 }
 
