@@ -119,6 +119,43 @@ TEST_CASE("candidates: log-sum-exp over a large vocabulary and far from 0") {
   }
 }
 
+TEST_CASE("candidates: rows of several parts keep the order of ids and ties, at any count and number of threads") {
+  testing::Numbers numbers(21);
+  constexpr int vocab = 2 * 16384 + 3000; // the last part is short
+  std::vector<float> row;
+  for (int i = 0; i < vocab; ++i) {
+    float x = std::round(numbers.normal(3.0f) * 8.0f) / 8.0f; // ties across the parts
+    row.push_back(numbers.uniform() > 0.9f ? -inf : numbers.uniform() > 0.99f ? NAN : x);
+  }
+  // A part without any candidate.
+  std::vector<float> holed = row;
+  std::fill(holed.begin(), holed.begin() + 16384, NAN);
+  for (const auto& x : {row, holed}) {
+    for (int count : {1, 20, 1000, 16384, vocab}) {
+      CAPTURE(count);
+      CandidateReference expected = candidates_reference(x, {0.6, count}, {});
+      std::vector<Row> first;
+      testing::on_all_machines([&](Isa isa, int threads) {
+        CAPTURE(isa_name(isa));
+        CAPTURE(threads);
+        Row found = cut_one(x, {0.6, count});
+        if (first.empty()) {
+          first.push_back(found);
+          REQUIRE(found.ids.size() == expected.best.size());
+          bool right = true;
+          for (size_t i = 0; i < found.ids.size(); ++i) {
+            right = right && found.ids[i] == expected.best[i].first && found.logits[i] == expected.best[i].second;
+          }
+          CHECK(right);
+          CHECK(std::abs(found.log_sum - expected.log_sum) < 1e-13 * std::abs(expected.log_sum));
+          CHECK(std::abs(found.log_sum_tempered - expected.log_sum_tempered) < 1e-13 * expected.log_sum_tempered);
+        }
+        CHECK(same(found, first[0]));
+      });
+    }
+  }
+}
+
 TEST_CASE("candidates: edits run in order and before the mask") {
   std::vector<float> row = {1.0f, 2.0f, 3.0f};
   RowEdits edits{{{0, 2.0f, 1.0f}, {0, 1.0f, 3.0f}, {2, 1.0f, -inf}}, {}};

@@ -9,34 +9,40 @@ namespace mtplx::kernels {
 // Memory that a thread keeps between calls: it only grows, starts at a cache line and holds what the last user left.
 class Scratch {
  public:
-  float* floats(size_t count) {
+  static constexpr size_t line = 64; // bytes
+
+  std::byte* bytes(size_t count) {
     if (count > size_) {
-      memory_.reset(new float[count + line]);
+      memory_.reset(new std::byte[count + line]);
       size_ = count;
     }
     uintptr_t at = reinterpret_cast<uintptr_t>(memory_.get());
-    return reinterpret_cast<float*>((at + 63) / 64 * 64);
+    return memory_.get() + ((at + line - 1) / line * line - at);
   }
 
  private:
-  static constexpr size_t line = 16; // floats
-  std::unique_ptr<float[]> memory_;
+  std::unique_ptr<std::byte[]> memory_;
   size_t size_ = 0;
 };
 
-// Gives out parts of a scratch one after the other, each from a cache line on.
+// Gives out arrays of trivial types one after the other, each from a cache line on.
 class Parts {
  public:
-  explicit Parts(float* memory) : at_(memory) {}
-  static size_t padded(size_t floats) { return (floats + 15) / 16 * 16; }
-  float* take(size_t floats) {
-    float* part = at_;
-    at_ += padded(floats);
+  explicit Parts(std::byte* memory) : at_(memory) {}
+
+  template <class T = float>
+  static constexpr size_t bytes(size_t count) {
+    return (count * sizeof(T) + Scratch::line - 1) / Scratch::line * Scratch::line;
+  }
+  template <class T = float>
+  T* take(size_t count) {
+    T* part = reinterpret_cast<T*>(at_);
+    at_ += bytes<T>(count);
     return part;
   }
 
  private:
-  float* at_;
+  std::byte* at_;
 };
 
 } // namespace mtplx::kernels

@@ -61,6 +61,10 @@ MTPLX_INLINE f32x16 round(f32x16 a) {
 MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, _mm512_set1_ps(limit), _CMP_LT_OQ), c.v, b.v)};
 }
+// Bit i is set where lane i > limit (never for NaN).
+MTPLX_INLINE uint32_t lanes_above(f32x16 a, float limit) {
+  return _mm512_cmp_ps_mask(a.v, _mm512_set1_ps(limit), _CMP_GT_OQ);
+}
 struct i32x16 {
   __m512i v;
 };
@@ -133,6 +137,12 @@ MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
   __m256 l = _mm256_set1_ps(limit);
   return {_mm256_blendv_ps(c.lo, b.lo, _mm256_cmp_ps(a.lo, l, _CMP_LT_OQ)),
           _mm256_blendv_ps(c.hi, b.hi, _mm256_cmp_ps(a.hi, l, _CMP_LT_OQ))};
+}
+// Bit i is set where lane i > limit (never for NaN).
+MTPLX_INLINE uint32_t lanes_above(f32x16 a, float limit) {
+  __m256 l = _mm256_set1_ps(limit);
+  return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_cmp_ps(a.lo, l, _CMP_GT_OQ)) |
+                               _mm256_movemask_ps(_mm256_cmp_ps(a.hi, l, _CMP_GT_OQ)) << 8);
 }
 struct i32x16 {
   __m256i lo, hi;
@@ -217,6 +227,15 @@ MTPLX_INLINE f32x16 round(f32x16 a) {
 MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
   MTPLX_EACH_(vbslq_f32(vcltq_f32(a.q[i], vdupq_n_f32(limit)), b.q[i], c.q[i]));
 }
+// Bit i is set where lane i > limit (never for NaN).
+MTPLX_INLINE uint32_t lanes_above(f32x16 a, float limit) {
+  constexpr uint32_t bits[4] = {1, 2, 4, 8};
+  uint32_t mask = 0;
+  for (int i = 0; i < 4; ++i) {
+    mask |= vaddvq_u32(vandq_u32(vcgtq_f32(a.q[i], vdupq_n_f32(limit)), vld1q_u32(bits))) << (4 * i);
+  }
+  return mask;
+}
 struct i32x16 {
   uint32x4_t q[4];
 };
@@ -299,6 +318,14 @@ MTPLX_INLINE f32x16 round(f32x16 a) {
 // b where a < limit (false for NaN), else c.
 MTPLX_INLINE f32x16 select_less(f32x16 a, float limit, f32x16 b, f32x16 c) {
   MTPLX_EACH_(a.x[i] < limit ? b.x[i] : c.x[i]);
+}
+// Bit i is set where lane i > limit (never for NaN).
+MTPLX_INLINE uint32_t lanes_above(f32x16 a, float limit) {
+  uint32_t mask = 0;
+  for (int i = 0; i < 16; ++i) {
+    mask |= static_cast<uint32_t>(a.x[i] > limit) << i;
+  }
+  return mask;
 }
 struct i32x16 {
   uint32_t x[16];

@@ -1,6 +1,5 @@
 #include "kernels/attention/cpu/head.h"
 
-#include <algorithm>
 #include <cmath>
 
 #include "kernels/common/fixed_math.h"
@@ -53,9 +52,14 @@ constexpr int sums = 4;
 #endif
 constexpr int rows_at_once = 4;
 
+// Not std::min: a shared copy of a template could come from another instruction set's build.
+constexpr int less(int a, int b) {
+  return a < b ? a : b;
+}
+
 // Groups of 16 that R rows take at once.
 template <int R>
-constexpr int groups_at_once = std::min(4, sums / R);
+constexpr int groups_at_once = less(4, sums / R);
 
 template <int R, int G>
 MTPLX_INLINE void dots(
@@ -171,7 +175,7 @@ void score_keys(const float* queries,
   for (int g = 0; whole > 0 && g < groups; g += wide) {
     for (int q = 0; q < whole; q += rows_at_once) {
       score_rows<rows_at_once>(queries + q * dim, dim, keys + g * group_stride, group_stride, dim_stride,
-                               std::min(wide, groups - g), scores + q * block_keys + g * group_keys);
+                               less(wide, groups - g), scores + q * block_keys + g * group_keys);
     }
   }
   int q = whole;
@@ -229,7 +233,7 @@ void add_values(const float* weights,
   for (int i = 0; whole > 0 && i < dim; i += wide) {
     for (int q = 0; q < whole; q += rows_at_once) {
       weigh_rows<rows_at_once>(weights + q * block_keys, keep + q, values + i, value_stride, rows, dim,
-                               std::min(wide, dim - i), acc + q * dim + i);
+                               less(wide, dim - i), acc + q * dim + i);
     }
   }
   int q = whole;

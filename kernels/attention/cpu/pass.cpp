@@ -31,7 +31,7 @@ class Pass {
     thread_local Scratch scratch;
     size_t angles = static_cast<size_t>(call_.rows) * call_.half();
     size_t overlay = call_.overlay_groups * spec_.kv_heads * call_.group_size();
-    Parts parts(scratch.floats(2 * Parts::padded(angles) + overlay));
+    Parts parts(scratch.bytes(2 * Parts::bytes(angles) + Parts::bytes(overlay)));
     cosine_ = parts.take(angles);
     sine_ = parts.take(angles);
     overlay_ = parts.take(overlay);
@@ -140,14 +140,14 @@ class Pass {
     thread_local Scratch scratch;
     size_t size = static_cast<size_t>(count) * dim_;
     size_t scores_size = static_cast<size_t>(count) * block_keys;
-    Parts parts(scratch.floats(2 * Parts::padded(size) + scores_size + 2 * Parts::padded(count) +
-                               Parts::padded(2 * static_cast<size_t>(count))));
+    Parts parts(scratch.bytes(2 * Parts::bytes(size) + Parts::bytes(scores_size) + 2 * Parts::bytes(count) +
+                              Parts::bytes<SoftmaxState>(count)));
     float* queries = parts.take(size);
     float* acc = parts.take(size);
     float* scores = parts.take(scores_size);
     float* keep = parts.take(count);
     float* ones = parts.take(count);
-    auto* states = reinterpret_cast<SoftmaxState*>(parts.take(2 * static_cast<size_t>(count)));
+    auto* states = parts.take<SoftmaxState>(count);
     float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim_)));
     for (int q = 0; q < count; ++q) {
       size_t row = static_cast<size_t>(s.row_begin) + t.row_begin + q / t.heads();

@@ -4,9 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 
+#include "kernels/candidates/cpu/cut.h"
 #include "kernels/candidates/cpu/row.h"
-#include "kernels/common/thread_pool.h"
 
 namespace mtplx::kernels {
 
@@ -61,53 +62,6 @@ void check_edits(const RowEdits& edits, int vocab) {
   check(any, "a mask allows no id.");
 }
 
-std::vector<int32_t> largest(const float* x, int size, int count) {
-  std::vector<int32_t> best;
-  best.reserve(count + 1);
-  auto any = MTPLX_SELECT_ISA(any_above);
-  float worst = minus_inf;
-  auto offer = [&](int i) {
-    // Ids come in rising order: strictly above keeps the lower id of a tie. NaN is never above.
-    if (!(x[i] > worst)) {
-      return;
-    }
-    auto at =
-        std::upper_bound(best.begin(), best.end(), x[i], [&](float value, int32_t other) { return value > x[other]; });
-    best.insert(at, i);
-    if (static_cast<int>(best.size()) > count) {
-      best.pop_back();
-    }
-    if (static_cast<int>(best.size()) == count) {
-      worst = x[best.back()];
-    }
-  };
-  if (count > size / 4) {
-    // Most are wanted: sort.
-    for (int i = 0; i < size; ++i) {
-      if (x[i] > minus_inf) {
-        best.push_back(i);
-      }
-    }
-    std::stable_sort(best.begin(), best.end(), [&](int32_t a, int32_t b) { return x[a] > x[b]; });
-    if (static_cast<int>(best.size()) > count) {
-      best.resize(count);
-    }
-    return best;
-  }
-  int i = 0;
-  for (; i + 16 <= size; i += 16) {
-    if (any(x + i, worst)) {
-      for (int j = 0; j < 16; ++j) {
-        offer(i + j);
-      }
-    }
-  }
-  for (; i < size; ++i) {
-    offer(i);
-  }
-  return best;
-}
-
 CandidateOutput candidates(const mx::array& logits,
                            const std::vector<CandidateSpec>& specs,
                            const std::vector<RowEdits>& edits,
@@ -122,25 +76,28 @@ CandidateOutput candidates(const mx::array& logits,
     width = std::max(width, spec.count);
   }
   mx::array input = edits.empty() ? logits : edited(logits, edits, s);
+  auto cuts = std::make_shared<std::vector<CutSpec>>();
+  cuts->reserve(specs.size());
+  for (const auto& spec : specs) {
+    cuts->push_back({spec.count, true, spec.temperature == 1.0 ? 0.0 : spec.temperature});
+  }
   auto out = cpu_task(
       "candidates", {input}, {{{rows, width}, mx::int32}, {{rows, width}, mx::float32}, {{rows, 2}, mx::float64}},
-      [=](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        auto log_sum = MTPLX_SELECT_ISA(log_sum_exp);
-        parallel_for(rows, [&](int r) {
-          const float* x = in[0].data<float>() + static_cast<size_t>(r) * vocab;
-          std::vector<int32_t> best = largest(x, vocab, specs[r].count);
-          check(!best.empty() && !std::isinf(x[best[0]]), "the largest logit of a row is not finite.");
+      [cuts = std::shared_ptr<const std::vector<CutSpec>>(std::move(cuts)), vocab, width](
+          const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+        const float* logits = in[0].data<float>();
+        cut_rows(logits, vocab, *cuts, [&](int r, const Cut& cut) {
+          const float* x = logits + static_cast<size_t>(r) * vocab;
+          check(cut.count > 0 && !std::isinf(x[cut.ids[0]]), "the largest logit of a row is not finite.");
           int32_t* ids = out[0].data<int32_t>() + static_cast<size_t>(r) * width;
           float* values = out[1].data<float>() + static_cast<size_t>(r) * width;
           for (int i = 0; i < width; ++i) {
-            bool there = i < static_cast<int>(best.size());
-            ids[i] = there ? best[i] : -1;
-            values[i] = there ? x[best[i]] : minus_inf;
+            ids[i] = i < cut.count ? cut.ids[i] : -1;
+            values[i] = i < cut.count ? x[cut.ids[i]] : minus_inf;
           }
           double* sums = out[2].data<double>() + 2 * static_cast<size_t>(r);
-          double temperature = specs[r].temperature;
-          sums[0] = log_sum(x, vocab, 1.0, x[best[0]]);
-          sums[1] = temperature == 0.0 || temperature == 1.0 ? sums[0] : log_sum(x, vocab, temperature, x[best[0]]);
+          sums[0] = cut.log_sum;
+          sums[1] = (*cuts)[r].temperature == 0.0 ? cut.log_sum : cut.log_sum_tempered;
         });
       },
       s);

@@ -1,25 +1,27 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
 #include "kernels/common/isa.h"
 
 namespace mtplx::kernels {
 
-// ln sum exp(x / temperature) in float64: 16 running sums by index mod 16, then a fixed tree. `top` is the largest x,
-// finite. NaN counts as -inf.
-MTPLX_DECLARE_ISA(double, log_sum_exp, (const float* x, int count, double temperature, float top))
+// The float64 sums of a row run over this many lanes by index, then a fixed tree.
+inline constexpr int sum_lanes64 = 16;
 
-// Whether any of 16 values is above `limit`.
-MTPLX_DECLARE_ISA(bool, any_above, (const float* x, float limit))
+// Adds e^(x[i] - top) to plain[i mod 16] and e^(x[i] / temperature - top / temperature) to tempered[i mod 16]; either
+// may be null. `top` is finite and no x is above it. NaN counts as -inf.
+MTPLX_DECLARE_ISA(void,
+                  add_exps,
+                  (const float* x, int count, float top, double temperature, double* plain, double* tempered))
+
+// Indices of the `count` largest of x by falling value, ties by rising index, into best; returns how many there are.
+// NaN and -inf are no candidates. For a count far below the size.
+MTPLX_DECLARE_ISA(int, select_largest, (const float* x, int size, int count, int32_t* best))
 
 // Logits divided by it stay finite.
 inline bool usable_temperature(double t) {
   return t == 0.0 || (t >= 1e-30 && t <= 1e30);
 }
-
-// The `count` largest of x by falling value, ties by rising index; fewer where x has fewer numbers above -inf.
-std::vector<int32_t> largest(const float* x, int size, int count);
 
 } // namespace mtplx::kernels

@@ -1,77 +1,177 @@
 #include "kernels/candidates/cpu/row.h"
 
+#include <cstring>
+#include <limits>
+
 #include "kernels/common/fixed_math64.h"
+#include "kernels/common/simd.h"
 
 namespace mtplx::kernels::MTPLX_ISA {
 
 namespace {
 
-constexpr int lanes = 16;
+// As wide as the registers; the compiler's vectors take +, -, *, / and ?: lane by lane.
+#if defined(__AVX512F__)
+constexpr int width = 8;
+#elif defined(__AVX2__)
+constexpr int width = 4;
+#else
+constexpr int width = 2;
+#endif
+typedef float f32v __attribute__((vector_size(sizeof(float) * width)));
+typedef double f64v __attribute__((vector_size(sizeof(double) * width)));
+typedef uint64_t u64v __attribute__((vector_size(sizeof(uint64_t) * width)));
+constexpr int vectors = sum_lanes64 / width;
 
-// fixed64::exp lane by lane for x <= 0, written so that compilers make vectors of it.
-inline void add_exp(const double* x, double* sum) {
+MTPLX_INLINE f64v every(double x) {
+  return f64v{} + x;
+}
+
+// Vectors that go through the chain of operations side by side: one alone waits for each result.
+constexpr int abreast = vectors < 4 ? vectors : 4;
+struct Batch {
+  f64v v[abreast];
+};
+
+template <class Step>
+MTPLX_INLINE void each(Step step) {
+  for (int i = 0; i < abreast; ++i) {
+    step(i);
+  }
+}
+
+// Adds fixed64::exp of x <= 0 to sums, lane by lane.
+MTPLX_INLINE void add_exp(const Batch& x, f64v* sums) {
   constexpr double magic = 6755399441055744.0;
-  constexpr double low = -708.0;
-  for (int i = 0; i < lanes; ++i) {
-    double v = x[i] < low ? low : x[i];
-    double t = v * 1.44269504088896338700e+00 + magic;
-    double n = t - magic;
-    double r = (v - n * fixed64::ln2_high) - n * fixed64::ln2_low;
-    double p = 1.0 / 6227020800.0;
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
-    p = p * (r * r) + r;
-    p = p + 1.0;
+  constexpr double terms[] = {1.0 / 479001600.0,
+                              1.0 / 39916800.0,
+                              1.0 / 3628800.0,
+                              1.0 / 362880.0,
+                              1.0 / 40320.0,
+                              1.0 / 5040.0,
+                              1.0 / 720.0,
+                              1.0 / 120.0,
+                              1.0 / 24.0,
+                              1.0 / 6.0,
+                              0.5};
+  f64v low = every(-708.0);
+  f64v t[abreast];
+  f64v r[abreast];
+  f64v p[abreast];
+  each([&](int i) {
+    f64v v = x.v[i] < low ? low : x.v[i];
+    t[i] = v * 1.44269504088896338700e+00 + magic;
+    f64v n = t[i] - magic;
+    r[i] = (v - n * fixed64::ln2_high) - n * fixed64::ln2_low;
+    p[i] = every(1.0 / 6227020800.0);
+  });
+#pragma GCC unroll 11
+  for (double term : terms) {
+    each([&](int i) { p[i] = p[i] * r[i] + term; });
+  }
+  each([&](int i) {
+    p[i] = p[i] * (r[i] * r[i]) + r[i];
+    p[i] = p[i] + 1.0;
     // The low bits of t hold n.
-    uint64_t bits;
-    std::memcpy(&bits, &t, sizeof bits);
+    u64v bits;
+    std::memcpy(&bits, &t[i], sizeof bits);
     bits = (bits + 1023) << 52;
-    double scale;
+    f64v scale;
     std::memcpy(&scale, &bits, sizeof scale);
-    sum[i] += x[i] < low ? 0.0 : p * scale;
+    sums[i] = sums[i] + (x.v[i] < low ? every(0.0) : p[i] * scale);
+  });
+}
+
+template <bool is_plain, bool is_tempered>
+void add(const float* x, int count, float top, double temperature, double* plain, double* tempered) {
+  double scaled_top = static_cast<double>(top) / temperature;
+  f64v sums[vectors];
+  f64v tempered_sums[vectors];
+  std::memcpy(sums, is_plain ? plain : tempered, sizeof sums);
+  std::memcpy(tempered_sums, is_tempered ? tempered : plain, sizeof sums);
+  for (int i = 0; i < count; i += sum_lanes64) {
+    float tail[sum_lanes64];
+    const float* from = x + i;
+    if (count - i < sum_lanes64) {
+      for (int j = 0; j < sum_lanes64; ++j) {
+        tail[j] = i + j < count ? x[i + j] : std::numeric_limits<float>::quiet_NaN();
+      }
+      from = tail;
+    }
+    for (int j = 0; j < vectors; j += abreast) {
+      Batch batch;
+      Batch scaled;
+      each([&](int k) {
+        f32v narrow;
+        std::memcpy(&narrow, from + (j + k) * width, sizeof narrow);
+        f64v v = __builtin_convertvector(narrow, f64v);
+        batch.v[k] = v == v ? v - static_cast<double>(top) : every(-1000.0);
+        scaled.v[k] = v == v ? v / temperature - scaled_top : every(-1000.0);
+      });
+      if (is_plain) {
+        add_exp(batch, sums + j);
+      }
+      if (is_tempered) {
+        add_exp(scaled, tempered_sums + j);
+      }
+    }
+  }
+  if (is_plain) {
+    std::memcpy(plain, sums, sizeof sums);
+  }
+  if (is_tempered) {
+    std::memcpy(tempered, tempered_sums, sizeof sums);
   }
 }
 
 } // namespace
 
-double log_sum_exp(const float* x, int count, double temperature, float top) {
-  double scaled_top = static_cast<double>(top) / temperature;
-  double sum[lanes] = {};
-  double v[lanes];
-  for (int i = 0; i < count; i += lanes) {
-    int n = count - i < lanes ? count - i : lanes;
-    for (int j = 0; j < n; ++j) {
-      float f = x[i + j];
-      v[j] = f == f ? static_cast<double>(f) / temperature - scaled_top : -1000.0;
-    }
-    for (int j = n; j < lanes; ++j) {
-      v[j] = -1000.0;
-    }
-    add_exp(v, sum);
+void add_exps(const float* x, int count, float top, double temperature, double* plain, double* tempered) {
+  if (plain && tempered) {
+    add<true, true>(x, count, top, temperature, plain, tempered);
+  } else if (plain) {
+    add<true, false>(x, count, top, 1.0, plain, tempered);
+  } else if (tempered) {
+    add<false, true>(x, count, top, temperature, plain, tempered);
   }
-  for (int half = lanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) {
-      sum[i] = sum[i] + sum[i + half];
-    }
-  }
-  return scaled_top + fixed64::log(sum[0]);
 }
 
-bool any_above(const float* x, float limit) {
-  int above = 0;
-  for (int i = 0; i < lanes; ++i) {
-    above |= x[i] > limit;
+int select_largest(const float* x, int size, int count, int32_t* best) {
+  int found = 0;
+  float worst = -std::numeric_limits<float>::infinity();
+  // Indices come in rising order: strictly above keeps the lower one of a tie.
+  auto offer = [&](int i) {
+    if (!(x[i] > worst)) {
+      return;
+    }
+    int low = 0;
+    int high = found;
+    while (low < high) {
+      int middle = (low + high) / 2;
+      if (x[i] > x[best[middle]]) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    found -= found == count;
+    std::memmove(best + low + 1, best + low, static_cast<size_t>(found - low) * sizeof(int32_t));
+    best[low] = i;
+    ++found;
+    if (found == count) {
+      worst = x[best[count - 1]];
+    }
+  };
+  int i = 0;
+  for (; i + 16 <= size; i += 16) {
+    for (uint32_t mask = lanes_above(load(x + i), worst); mask != 0; mask &= mask - 1) {
+      offer(i + __builtin_ctz(mask));
+    }
   }
-  return above != 0;
+  for (; i < size; ++i) {
+    offer(i);
+  }
+  return found;
 }
 
 } // namespace mtplx::kernels::MTPLX_ISA

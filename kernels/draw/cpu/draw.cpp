@@ -3,68 +3,75 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <memory>
 
+#include "kernels/candidates/cpu/cut.h"
 #include "kernels/candidates/cpu/row.h"
 #include "kernels/common/fixed_math64.h"
 #include "kernels/common/philox.h"
-#include "kernels/common/thread_pool.h"
 
 namespace mtplx::kernels {
 
 namespace {
 
-// Ids by falling probability, ties by rising id.
+// Ids by falling probability, ties by rising id, in the outputs' memory.
 struct Support {
-  std::vector<int32_t> ids;
-  std::vector<double> p;
+  int32_t* ids;
+  double* p;
+  int size;
 };
 
+CutSpec cut_of(const Filter& filter, int vocab) {
+  if (filter.temperature == 0.0) {
+    return {1, false, 0.0};
+  }
+  int count = filter.top_k > 0 ? std::min(filter.top_k, vocab) : vocab;
+  bool plain = filter.temperature == 1.0;
+  return {count, plain, plain ? 0.0 : filter.temperature};
+}
+
 // The twin of distribution() in runtime/decoding/distribution.ts.
-Support support_of(const float* x, int vocab, const Filter& filter) {
-  bool greedy = filter.temperature == 0.0;
-  int limit = greedy ? 1 : filter.top_k > 0 ? std::min(filter.top_k, vocab) : vocab;
-  std::vector<int32_t> best = largest(x, vocab, limit);
-  if (best.empty() || std::isinf(x[best[0]])) {
-    throw std::invalid_argument("[draw] The largest logit of a row is not finite.");
+void keep_support(const float* x, const Cut& cut, const Filter& filter, Support& kept) {
+  if (filter.temperature == 0.0) {
+    kept.ids[0] = cut.ids[0];
+    kept.p[0] = 1.0;
+    kept.size = 1;
+    return;
   }
-  if (greedy) {
-    return {{best[0]}, {1.0}};
-  }
-  double log_sum = MTPLX_SELECT_ISA(log_sum_exp)(x, vocab, filter.temperature, x[best[0]]);
-  Support kept;
+  double log_sum = filter.temperature == 1.0 ? cut.log_sum : cut.log_sum_tempered;
   // The sum may round to 1 before the last member: a top-p of 1 cuts nothing.
   double limit_p = filter.top_p < 1.0 ? filter.top_p : std::numeric_limits<double>::infinity();
   double mass = 0.0;
-  for (size_t i = 0; i < best.size() && (i == 0 || mass < limit_p); ++i) {
-    double p = fixed64::exp(static_cast<double>(x[best[i]]) / filter.temperature - log_sum);
+  for (int i = 0; i < cut.count && (i == 0 || mass < limit_p); ++i) {
+    double p = fixed64::exp(static_cast<double>(x[cut.ids[i]]) / filter.temperature - log_sum);
     if (i > 0 && p == 0.0) {
       break;
     }
-    kept.ids.push_back(best[i]);
-    kept.p.push_back(p);
+    kept.ids[i] = cut.ids[i];
+    kept.p[i] = p;
+    kept.size = i + 1;
     mass += p;
   }
-  for (double& p : kept.p) {
-    p = p / mass;
+  for (int i = 0; i < kept.size; ++i) {
+    kept.p[i] = kept.p[i] / mass;
   }
-  return kept;
 }
 
 int32_t by_uniform(const Support& support, double u) {
   double sum = 0.0;
-  for (size_t i = 0; i < support.ids.size(); ++i) {
+  for (int i = 0; i < support.size; ++i) {
     sum += support.p[i];
     if (u < sum) {
       return support.ids[i];
     }
   }
-  return support.ids.back();
+  return support.ids[support.size - 1];
 }
 
 int32_t by_gumbel(const Support& support, const Noise& noise) {
   int32_t best = -1;
   double best_score = 0.0;
-  for (size_t i = 0; i < support.ids.size(); ++i) {
+  for (int i = 0; i < support.size; ++i) {
     int32_t id = support.ids[i];
     double u = philox_uniform(noise.seed, noise.choice, noise.position, purpose_gumbel, static_cast<uint32_t>(id));
     double score = fixed64::log(support.p[i]) - fixed64::log(-fixed64::log(u));
@@ -112,21 +119,33 @@ DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs, mx:
     int k = spec.filter.temperature == 0.0 ? 1 : spec.filter.top_k;
     width = std::max(width, k > 0 ? std::min(k, vocab) : vocab);
   }
+  struct Call {
+    std::vector<DrawSpec> specs;
+    std::vector<CutSpec> cuts;
+  };
+  auto call = std::make_shared<Call>(Call{specs, {}});
+  call->cuts.reserve(specs.size());
+  for (const auto& spec : specs) {
+    call->cuts.push_back(cut_of(spec.filter, vocab));
+  }
   auto out = cpu_task(
       "draw", {logits},
       {{{rows}, mx::int32}, {{rows, width}, mx::int32}, {{rows, width}, mx::float64}, {{rows}, mx::int32}},
-      [=](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        parallel_for(rows, [&](int r) {
-          Support support = support_of(in[0].data<float>() + static_cast<size_t>(r) * vocab, vocab, specs[r].filter);
-          out[0].data<int32_t>()[r] = draw_from(support, specs[r]);
-          int32_t* ids = out[1].data<int32_t>() + static_cast<size_t>(r) * width;
-          double* p = out[2].data<double>() + static_cast<size_t>(r) * width;
-          size_t size = support.ids.size();
-          for (size_t i = 0; i < static_cast<size_t>(width); ++i) {
-            ids[i] = i < size ? support.ids[i] : -1;
-            p[i] = i < size ? support.p[i] : 0.0;
+      [call = std::shared_ptr<const Call>(std::move(call)), vocab, width](const std::vector<mx::array>& in,
+                                                                          std::vector<mx::array>& out) {
+        const float* logits = in[0].data<float>();
+        cut_rows(logits, vocab, call->cuts, [&](int r, const Cut& cut) {
+          const float* x = logits + static_cast<size_t>(r) * vocab;
+          if (cut.count == 0 || std::isinf(x[cut.ids[0]])) {
+            throw std::invalid_argument("[draw] The largest logit of a row is not finite.");
           }
-          out[3].data<int32_t>()[r] = static_cast<int32_t>(size);
+          size_t at = static_cast<size_t>(r) * width;
+          Support support{out[1].data<int32_t>() + at, out[2].data<double>() + at, 0};
+          keep_support(x, cut, call->specs[r].filter, support);
+          out[0].data<int32_t>()[r] = draw_from(support, call->specs[r]);
+          std::fill(support.ids + support.size, support.ids + width, -1);
+          std::fill(support.p + support.size, support.p + width, 0.0);
+          out[3].data<int32_t>()[r] = support.size;
         });
       },
       s);

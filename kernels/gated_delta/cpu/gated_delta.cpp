@@ -46,12 +46,13 @@ struct Tile {
   float* state; // [Dk, delta_chunk]
 };
 
-size_t tile_floats(const GatedDeltaSpec& g) {
-  return tile_rows * (2 * static_cast<size_t>(g.key_dim) + g.value_dim + 1) +
-         static_cast<size_t>(g.key_dim) * delta_chunk;
+size_t tile_bytes(const GatedDeltaSpec& g) {
+  return 2 * Parts::bytes(static_cast<size_t>(tile_rows) * g.key_dim) +
+         Parts::bytes(static_cast<size_t>(tile_rows) * g.value_dim) + Parts::bytes(tile_rows) +
+         Parts::bytes(static_cast<size_t>(g.key_dim) * delta_chunk);
 }
 
-Tile tile_in(const GatedDeltaSpec& g, float* memory) {
+Tile tile_in(const GatedDeltaSpec& g, std::byte* memory) {
   Parts parts(memory);
   size_t key_rows = static_cast<size_t>(tile_rows) * g.key_dim;
   return {parts.take(key_rows), parts.take(key_rows), parts.take(static_cast<size_t>(tile_rows) * g.value_dim),
@@ -70,7 +71,7 @@ class Walk {
         before_(in[call.state_input(task.segment)].data<float>()),
         after_(out[out_first_state + task.segment].data<float>()) {
     thread_local Scratch scratch;
-    tile_ = tile_in(g_, scratch.floats(tile_floats(g_)));
+    tile_ = tile_in(g_, scratch.bytes(tile_bytes(g_)));
   }
 
   void run() {
