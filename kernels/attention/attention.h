@@ -51,7 +51,6 @@ AttentionOutput attention(const mx::array& q,
                           const mx::array& q_norm,
                           const mx::array& k_norm,
                           const AttentionSpec& spec,
-                          const std::vector<AttentionSegment>& segments,
-                          mx::Stream s);
+                          const std::vector<AttentionSegment>& segments);
 
 } // namespace mtplx::kernels

@@ -26,7 +26,7 @@ void run() {
       AttentionSegment segment{0, M, past, k_blocks, v_blocks, past, {}};
       compare_arms(
           "attention, past " + std::to_string(past), M, 8.0 * spec.kv_heads * spec.head_dim * past,
-          [&] { return attention(q, k, k, norm, norm, spec, {segment}, cpu()).y; },
+          [&] { return attention(q, k, k, norm, norm, spec, {segment}).y; },
           [&] { return attention_mlx(q, k, k, norm, norm, spec, rows, rows, cpu()).y; });
     }
   }

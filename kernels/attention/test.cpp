@@ -51,8 +51,8 @@ struct Blocks {
         v.push_back(kv_block(KvKind::values, heads, dim));
       }
       int at = rows % kv_block_tokens;
-      k.back() = kv_append(KvKind::keys, std::move(k.back()), new_k, begin + i, 1, at, cpu_stream());
-      v.back() = kv_append(KvKind::values, std::move(v.back()), new_v, begin + i, 1, at, cpu_stream());
+      k.back() = kv_append(KvKind::keys, std::move(k.back()), new_k, begin + i, 1, at);
+      v.back() = kv_append(KvKind::values, std::move(v.back()), new_v, begin + i, 1, at);
     }
     mx::eval(k);
     mx::eval(v);
@@ -70,7 +70,7 @@ AttentionSegment segment(const Blocks& blocks, int begin, int count) {
 }
 
 AttentionOutput attend(const Case& c, const std::vector<AttentionSegment>& segments) {
-  auto out = attention(c.q, c.k, c.v, c.q_norm, c.k_norm, c.spec, segments, cpu_stream());
+  auto out = attention(c.q, c.k, c.v, c.q_norm, c.k_norm, c.spec, segments);
   mx::eval({out.y, out.k, out.v});
   return out;
 }

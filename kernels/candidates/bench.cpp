@@ -20,7 +20,7 @@ void run() {
       std::vector<CandidateSpec> specs(M, {0.6, 64});
       compare_arms(
           "candidates V " + std::to_string(vocab), M, 4.0 * M * vocab,
-          [&] { return candidates(logits, specs, {}, cpu()).ids; }, [&] { return stock_arm(logits); });
+          [&] { return candidates(logits, specs, {}).ids; }, [&] { return stock_arm(logits); });
     }
   }
 }

@@ -37,10 +37,9 @@ void check_edits(const RowEdits& edits, int vocab);
 
 CandidateOutput candidates(const mx::array& logits,
                            const std::vector<CandidateSpec>& specs,
-                           const std::vector<RowEdits>& edits,
-                           mx::Stream s);
+                           const std::vector<RowEdits>& edits);
 
 // logits with the edits applied, f32 [R, V].
-mx::array edited(const mx::array& logits, const std::vector<RowEdits>& edits, mx::Stream s);
+mx::array edited(const mx::array& logits, const std::vector<RowEdits>& edits);
 
 } // namespace mtplx::kernels

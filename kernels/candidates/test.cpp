@@ -25,7 +25,7 @@ struct Row {
 std::vector<Row> cut(const mx::array& logits,
                      const std::vector<CandidateSpec>& specs,
                      const std::vector<RowEdits>& edits = {}) {
-  CandidateOutput out = candidates(logits, specs, edits, cpu_stream());
+  CandidateOutput out = candidates(logits, specs, edits);
   mx::eval({out.ids, out.logits, out.log_sum});
   std::vector<Row> rows;
   int width = out.ids.shape(1);
@@ -166,7 +166,7 @@ TEST_CASE("candidates: edits run in order and before the mask") {
   r = cut_one(row, {1.0, 3}, edits);
   CHECK(r.ids == std::vector<int>{1});
   CHECK(r.log_sum == doctest::Approx(2.0).epsilon(1e-15));
-  mx::array all = edited(mx::array(row.begin(), {1, 3}, mx::float32), {edits}, cpu_stream());
+  mx::array all = edited(mx::array(row.begin(), {1, 3}, mx::float32), {edits});
   CHECK(testing::floats(all) == std::vector<float>{-inf, 2.0f, -inf});
 }
 
@@ -218,14 +218,12 @@ TEST_CASE("candidates: wrong inputs") {
   CHECK(message({1.0, 1}, {{}, {0u}}) == "[candidates] a mask allows no id.");
   CHECK(message({1.0, 1}, {{}, {4u}}) == "[candidates] a mask allows no id."); // a bit beyond the vocabulary
   CHECK(message({1.0, 1}, {{{0, 1.0f, inf}}, {}}) == "[candidates] the largest logit of a row is not finite.");
-  CHECK(error_of([&] { candidates(logits, {}, {}, cpu_stream()); }) == "[candidates] one spec for each row is needed.");
+  CHECK(error_of([&] { candidates(logits, {}, {}); }) == "[candidates] one spec for each row is needed.");
   CHECK(error_of([&] {
-          candidates(logits, {{1.0, 1}}, {{}, {}}, cpu_stream());
+          candidates(logits, {{1.0, 1}}, {{}, {}});
         }) == "[candidates] one RowEdits for each row is needed.");
-  CHECK(error_of([&] {
-          candidates(mx::array({1.0f}), {{1.0, 1}}, {}, cpu_stream());
-        }) == "[candidates] logits must be f32 [R, V].");
-  CHECK(error_of([&] { edited(mx::array({1.0f}), {{}}, cpu_stream()); }) == "[candidates] logits must be f32 [R, V].");
+  CHECK(error_of([&] { candidates(mx::array({1.0f}), {{1.0, 1}}, {}); }) == "[candidates] logits must be f32 [R, V].");
+  CHECK(error_of([&] { edited(mx::array({1.0f}), {{}}); }) == "[candidates] logits must be f32 [R, V].");
   // A failed row leaves nothing behind.
   CHECK(message({1.0, 1}, {}).empty());
 }

@@ -71,8 +71,7 @@ TimingScope::~TimingScope() {
 std::vector<mx::array> cpu_task(const char* name,
                                 const std::vector<mx::array>& inputs,
                                 const std::vector<OutputSpec>& outputs,
-                                const TaskBody& body,
-                                mx::Stream) {
+                                const TaskBody& body) {
   make_ready(name, inputs);
   Stopwatch watch(name);
   std::vector<mx::array> out;
@@ -84,12 +83,11 @@ std::vector<mx::array> cpu_task(const char* name,
   return out;
 }
 
-mx::array cpu_task1(
-    const char* name, const std::vector<mx::array>& inputs, OutputSpec output, const TaskBody& body, mx::Stream s) {
-  return cpu_task(name, inputs, {std::move(output)}, body, s)[0];
+mx::array cpu_task1(const char* name, const std::vector<mx::array>& inputs, OutputSpec output, const TaskBody& body) {
+  return cpu_task(name, inputs, {std::move(output)}, body)[0];
 }
 
-mx::array cpu_update(const char* name, std::vector<mx::array> inputs, const UpdateBody& body, mx::Stream) {
+mx::array cpu_update(const char* name, std::vector<mx::array> inputs, const UpdateBody& body) {
   make_ready(name, inputs);
   Stopwatch watch(name);
   // Another array over the same memory, and the input let go: who still counts then is somebody else. (MLX's

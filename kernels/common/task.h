@@ -55,16 +55,14 @@ using TaskBody = std::function<void(const std::vector<mx::array>& in, std::vecto
 std::vector<mx::array> cpu_task(const char* name,
                                 const std::vector<mx::array>& inputs,
                                 const std::vector<OutputSpec>& outputs,
-                                const TaskBody& body,
-                                mx::Stream stream);
+                                const TaskBody& body);
 
-mx::array cpu_task1(
-    const char* name, const std::vector<mx::array>& inputs, OutputSpec output, const TaskBody& body, mx::Stream stream);
+mx::array cpu_task1(const char* name, const std::vector<mx::array>& inputs, OutputSpec output, const TaskBody& body);
 
 // Like cpu_task1, but the output takes over the first input's buffer when nobody
 // else holds it; `copied` tells the body whether it got a fresh buffer instead
 // (then it must copy in[0] itself).
 using UpdateBody = std::function<void(const std::vector<mx::array>& in, mx::array& out, bool copied)>;
-mx::array cpu_update(const char* name, std::vector<mx::array> inputs, const UpdateBody& body, mx::Stream stream);
+mx::array cpu_update(const char* name, std::vector<mx::array> inputs, const UpdateBody& body);
 
 } // namespace mtplx::kernels

@@ -16,7 +16,7 @@ void run() {
       compare_arms(
           "draw V " + std::to_string(vocab) + ", top-k " + std::to_string(top_k), 1, 4.0 * vocab,
           [&] {
-            return draw(logits, {{filter, {Noise::Kind::uniform, 0.5, 0, 0, 0}}}, cpu()).token;
+            return draw(logits, {{filter, {Noise::Kind::uniform, 0.5, 0, 0, 0}}}).token;
           },
           [&] { return draw_mlx(logits, filter, uniform, cpu()).token; });
     }

@@ -41,6 +41,6 @@ struct DrawOutput {
 };
 
 // W is the largest top_k of the specs, or V where one has no cut.
-DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs, mx::Stream s);
+DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs);
 
 } // namespace mtplx::kernels

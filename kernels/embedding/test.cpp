@@ -43,7 +43,7 @@ TEST_CASE("embedding: each row is the table's, rounded once") {
     for (double w : want) {
       bound.push_back(std::abs(w) * 0x1.001p-24);
     }
-    mx::array y = embedding(id_array(some_ids), table.weight, cpu());
+    mx::array y = embedding(id_array(some_ids), table.weight);
     CHECK(worst_of_bound(floats(y), want, bound) <= 1.0);
   }
 }
@@ -52,10 +52,9 @@ TEST_CASE("embedding: rows keep the law, and are the rows of a tied head") {
   Random random(22);
   for (const TestWeight& table : tables(random)) {
     INFO(table.mlx.bits, " bits, groups of ", table.mlx.group_size);
-    RowOp op = [&](const std::vector<mx::array>& in) { return embedding(in[0], table.weight, cpu()); };
+    RowOp op = [&](const std::vector<mx::array>& in) { return embedding(in[0], table.weight); };
     CHECK(law_difference(op, {id_array(some_ids)}) == "");
-    CHECK(bit_difference(embedding(id_array({7}), table.weight, cpu()),
-                         rows(dense_values(table.weight, cpu()), 7, 8)) == "");
+    CHECK(bit_difference(embedding(id_array({7}), table.weight), rows(dense_values(table.weight), 7, 8)) == "");
   }
 }
 
@@ -73,11 +72,10 @@ TEST_CASE("embedding: wrong ids are refused") {
   TestWeight table = random_affine(random, 37, 64, 4, 64, mx::bfloat16);
   for (int32_t id : {-1, 37, 1 << 30}) {
     std::string message = "[embedding] Token id " + std::to_string(id) + " is outside the vocabulary of 37.";
-    CHECK_THROWS_WITH_AS(embedding(id_array({3, id}), table.weight, cpu()), message.c_str(), std::out_of_range);
+    CHECK_THROWS_WITH_AS(embedding(id_array({3, id}), table.weight), message.c_str(), std::out_of_range);
   }
-  CHECK(floats(embedding(id_array({36}), table.weight, cpu())).size() == 64);
+  CHECK(floats(embedding(id_array({36}), table.weight)).size() == 64);
   const char* form = "[embedding] ids must be i32 [M].";
-  CHECK_THROWS_WITH_AS(embedding(mx::zeros({3}, mx::float32, cpu()), table.weight, cpu()), form, std::invalid_argument);
-  CHECK_THROWS_WITH_AS(embedding(mx::zeros({3, 1}, mx::int32, cpu()), table.weight, cpu()), form,
-                       std::invalid_argument);
+  CHECK_THROWS_WITH_AS(embedding(mx::zeros({3}, mx::float32, cpu()), table.weight), form, std::invalid_argument);
+  CHECK_THROWS_WITH_AS(embedding(mx::zeros({3, 1}, mx::int32, cpu()), table.weight), form, std::invalid_argument);
 }

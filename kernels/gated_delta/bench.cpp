@@ -23,7 +23,7 @@ void run() {
       compare_arms(
           "gated_delta " + heads, M, 4.0 * g.value_heads * g.key_dim * g.value_dim,
           [&] {
-            return gated_delta(qkv, z, b, b, weights, g, {{0, M, state}}, cpu()).y;
+            return gated_delta(qkv, z, b, b, weights, g, {{0, M, state}}).y;
           },
           [&] { return gated_delta_mlx(qkv, z, b, b, weights, g, state, cpu()).y; });
     }

@@ -65,17 +65,12 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
                              const mx::array& a,
                              const GatedDeltaWeights& weights,
                              const GatedDeltaSpec& spec,
-                             const std::vector<GatedDeltaSegment>& segments,
-                             mx::Stream s);
+                             const std::vector<GatedDeltaSegment>& segments);
 
 // The state after the first `keep` of the tape's rows from row_begin on: the same
 // bits that the forward pass held after that row. keep = 0 gives the state back; all rows of a segment take the
 // tape's final state without a replay.
-GatedDeltaState gated_delta_commit(const GatedDeltaState& state,
-                                   const GatedDeltaTape& tape,
-                                   const GatedDeltaSpec& spec,
-                                   int row_begin,
-                                   int keep,
-                                   mx::Stream s);
+GatedDeltaState gated_delta_commit(
+    const GatedDeltaState& state, const GatedDeltaTape& tape, const GatedDeltaSpec& spec, int row_begin, int keep);
 
 } // namespace mtplx::kernels

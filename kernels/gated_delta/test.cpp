@@ -44,14 +44,14 @@ Case make_case(const GatedDeltaSpec& spec, int rows, uint32_t seed, bool history
 
 GatedDeltaOutput run_rows(const Case& c, const GatedDeltaState& state, int begin, int count) {
   auto out = gated_delta(row_range(c.qkv, begin, count), row_range(c.z, begin, count), row_range(c.b, begin, count),
-                         row_range(c.a, begin, count), c.weights, c.spec, {{0, count, state}}, cpu_stream());
+                         row_range(c.a, begin, count), c.weights, c.spec, {{0, count, state}});
   mx::eval({out.y, out.tape.k, out.tape.delta, out.tape.decay});
   return out;
 }
 
 GatedDeltaState committed(
     const Case& c, const GatedDeltaState& state, const GatedDeltaTape& tape, int begin, int keep) {
-  auto next = gated_delta_commit(state, tape, c.spec, begin, keep, cpu_stream());
+  auto next = gated_delta_commit(state, tape, c.spec, begin, keep);
   mx::eval({next.recurrent, next.conv});
   return next;
 }
@@ -186,8 +186,7 @@ TEST_CASE("gated_delta: the final state of a segment is the replayed one, and a 
       int first = 18 - rows;
       Case c = make_case(spec, first + rows, 40 + static_cast<uint32_t>(rows));
       Case other = make_case(spec, 1, 90);
-      auto out = gated_delta(c.qkv, c.z, c.b, c.a, c.weights, spec, {{0, first, other.state}, {first, rows, c.state}},
-                             cpu_stream());
+      auto out = gated_delta(c.qkv, c.z, c.b, c.a, c.weights, spec, {{0, first, other.state}, {first, rows, c.state}});
       mx::eval({out.y, out.tape.k, out.tape.delta, out.tape.decay});
       REQUIRE(out.tape.final.size() == 2);
       for (auto [segment, begin, count, before] : {std::tuple{0, 0, first, other.state}, {1, first, rows, c.state}}) {
@@ -216,7 +215,7 @@ TEST_CASE("gated_delta: a ragged batch gives each sequence its lone bits, beside
     }
     auto join = [](const mx::array& x, const mx::array& y) { return mx::contiguous(mx::concatenate({x, y}, 0)); };
     auto out = gated_delta(join(b.qkv, a.qkv), join(b.z, a.z), join(b.b, a.b), join(b.a, a.a), a.weights, spec,
-                           {{0, 8, b.state}, {8, 5, a.state}}, cpu_stream());
+                           {{0, 8, b.state}, {8, 5, a.state}});
     mx::eval({out.y, out.tape.k, out.tape.delta, out.tape.decay});
     auto lone = run_rows(a, a.state, 0, 5);
     CHECK(same_bits(row_range(out.y, 8, 5), lone.y));
@@ -254,8 +253,7 @@ TEST_CASE("gated_delta: wrong inputs") {
   GatedDeltaSpec spec{2, 4, 16, 16, 4, 1e-6f};
   Case c = make_case(spec, 3, 1);
   auto message = [&](const Case& from, std::vector<GatedDeltaSegment> segments) {
-    return error_of(
-        [&] { gated_delta(from.qkv, from.z, from.b, from.a, from.weights, from.spec, segments, cpu_stream()); });
+    return error_of([&] { gated_delta(from.qkv, from.z, from.b, from.a, from.weights, from.spec, segments); });
   };
   auto altered = [&](auto change) {
     Case other = c;

@@ -20,7 +20,7 @@ void run() {
           [&] {
             mx::array block = std::move(own.back());
             own.pop_back();
-            own.push_back(kv_append(kind, std::move(block), rows, 0, 4, 8, cpu()));
+            own.push_back(kv_append(kind, std::move(block), rows, 0, 4, 8));
             return own.back();
           },
           [&] { return kv_append_mlx(kind, stock, rows, 0, 4, 8, cpu()); });

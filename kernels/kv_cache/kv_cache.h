@@ -16,7 +16,6 @@ mx::array kv_block(KvKind kind, int kv_heads, int head_dim);
 
 // `block` with rows [row_begin, row_begin + count) of `rows` (f32 [M, kv_heads, head_dim]) at positions offset.. of
 // the block. Writes in place when nobody else holds the block, else into a copy.
-mx::array kv_append(
-    KvKind kind, mx::array&& block, const mx::array& rows, int row_begin, int count, int offset, mx::Stream s);
+mx::array kv_append(KvKind kind, mx::array&& block, const mx::array& rows, int row_begin, int count, int offset);
 
 } // namespace mtplx::kernels

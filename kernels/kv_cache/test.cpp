@@ -17,7 +17,7 @@ constexpr int heads = 2;
 constexpr int dim = 16;
 
 mx::array append(KvKind kind, mx::array&& block, const mx::array& rows, int begin, int count, int offset) {
-  mx::array out = kv_append(kind, std::move(block), rows, begin, count, offset, cpu_stream());
+  mx::array out = kv_append(kind, std::move(block), rows, begin, count, offset);
   mx::eval(out);
   return out;
 }
@@ -90,9 +90,9 @@ TEST_CASE("kv_append: lazy appends one after the other, and count 0") {
   mx::array rows = testing::Numbers(4).array({6, heads, dim});
   mx::array block = kv_block(KvKind::keys, heads, dim);
   for (int i = 0; i < 6; ++i) {
-    block = kv_append(KvKind::keys, std::move(block), rows, i, 1, i, cpu_stream());
+    block = kv_append(KvKind::keys, std::move(block), rows, i, 1, i);
   }
-  block = kv_append(KvKind::keys, std::move(block), rows, 0, 0, 64, cpu_stream());
+  block = kv_append(KvKind::keys, std::move(block), rows, 0, 0, 64);
   CHECK(floats(block) == kv_block_reference(KvKind::keys, heads, dim, floats(rows)));
 }
 

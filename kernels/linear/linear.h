@@ -31,7 +31,7 @@ LinearWeight affine_weight(
 // (kernels/linear/cpu/integer.h); the bits are the same on every instruction set. A row with a NaN or an infinity is
 // computed apart in plain float, so that both stay in it as IEEE arithmetic gives them (any NaN: the positive quiet
 // one). Dense weights: f32, one fma after the other in the order of k.
-mx::array linear(const mx::array& x, const LinearWeight& weight, mx::Stream s);
+mx::array linear(const mx::array& x, const LinearWeight& weight);
 
 // An RMS norm of the rows before they are read (kernels/rms_norm), in the same task.
 struct InputNorm {
@@ -42,20 +42,18 @@ struct InputNorm {
 // Several weights over the same rows, as one task: x is prepared once. The same bits as one by one.
 std::vector<mx::array> linears(const mx::array& x,
                                const std::vector<const LinearWeight*>& weights,
-                               mx::Stream s,
                                const InputNorm* norm = nullptr);
 
 // silu(gate x) * (up x), f32 [M, N], as one task; the same bits as linear twice and swiglu.
 mx::array linear_swiglu(const mx::array& x,
                         const LinearWeight& gate,
                         const LinearWeight& up,
-                        mx::Stream s,
                         const InputNorm* norm = nullptr);
 
 // As linear, plus residual f32 [M, N] added after the sum.
-mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::array& residual, mx::Stream s);
+mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::array& residual);
 
 // The weights as f32 [N, K], for references and requantising.
-mx::array dense_values(const LinearWeight& weight, mx::Stream s);
+mx::array dense_values(const LinearWeight& weight);
 
 } // namespace mtplx::kernels

@@ -66,7 +66,7 @@ void check_against_reference(const TestWeight& w, const mx::array& x, double rms
   int M = x.shape(0);
   Doubles in = doubles(x);
   Doubles want = reference::linear(in, w.values, M, w.out_features, w.in_features);
-  Floats got = floats(linear(x, w.weight, cpu()));
+  Floats got = floats(linear(x, w.weight));
   CHECK(worst_of_bound(got, want, error_bound(in, w, M)) <= 1.0);
   // Of three outputs one may cancel to almost nothing.
   if (want.size() >= 16) {
@@ -75,7 +75,7 @@ void check_against_reference(const TestWeight& w, const mx::array& x, double rms
 }
 
 RowOp own(const TestWeight& w) {
-  return [&w](const std::vector<mx::array>& in) { return linear(in[0], w.weight, cpu()); };
+  return [&w](const std::vector<mx::array>& in) { return linear(in[0], w.weight); };
 }
 
 RowOp stock(const TestWeight& w, mx::Dtype dtype) {
@@ -130,11 +130,11 @@ TEST_CASE("linear: exact where its arithmetic is exact") {
         mx::array b = mx::astype(from_floats(biases, {N, 2}), dtype, cpu());
         TestWeight w = affine_test_weight(random.words({N, K * bits / 32}), s, b, bits, group);
         Doubles want = reference::linear(Doubles(x.begin(), x.end()), w.values, 5, N, K);
-        Floats got = floats(linear(from_floats(x, {5, K}), w.weight, cpu()));
+        Floats got = floats(linear(from_floats(x, {5, K}), w.weight));
         CHECK(Doubles(got.begin(), got.end()) == want);
-        Floats values = floats(dense_values(w.weight, cpu()));
+        Floats values = floats(dense_values(w.weight));
         CHECK(Doubles(values.begin(), values.end()) == w.values);
-        CHECK(bit_difference(dense_values(w.weight, cpu()), mlx_form::dense_values(w.mlx, cpu())) == "");
+        CHECK(bit_difference(dense_values(w.weight), mlx_form::dense_values(w.mlx, cpu())) == "");
       }
     }
   }
@@ -150,7 +150,7 @@ TEST_CASE("linear: dense against float64") {
       for (int M : {4, 3, 2, 1}) {
         check_against_reference(w, random.normals({M, K}), 2e-6);
       }
-      Floats values = floats(dense_values(w.weight, cpu()));
+      Floats values = floats(dense_values(w.weight));
       CHECK(Doubles(values.begin(), values.end()) == w.values);
     }
   }
@@ -181,7 +181,7 @@ TEST_CASE("linear: denormals lose at most what the contract says, alike everywhe
     CHECK(law_difference(own(w), {x}) == "");
     Doubles in = doubles(x);
     Doubles want = reference::linear(in, w.values, 5, 20, 64);
-    CHECK(worst_of_bound(floats(linear(x, w.weight, cpu())), want, error_bound(in, w, 5)) <= 1.0);
+    CHECK(worst_of_bound(floats(linear(x, w.weight)), want, error_bound(in, w, 5)) <= 1.0);
     // The scales and biases may be denormal too.
     mx::array tiny = from_floats(Floats(20, 0x1p-140f), {20, 1});
     TestWeight d = affine_test_weight(random.words({20, 2 * bits}), tiny, tiny, bits, 64);
@@ -200,8 +200,8 @@ TEST_CASE("linear: NaN and infinities stay in their row and do not become number
       mx::array x = random.normals({6, 64});
       Floats dirty = floats(x);
       dirty[2 * 64 + 63] = bad; // one element of row 2
-      Floats clean_y = floats(linear(x, w.weight, cpu()));
-      Floats y = floats(linear(from_floats(dirty, {6, 64}), w.weight, cpu()));
+      Floats clean_y = floats(linear(x, w.weight));
+      Floats y = floats(linear(from_floats(dirty, {6, 64}), w.weight));
       for (int i = 0; i < 6 * 19; ++i) {
         bool finite = std::isfinite(y[i]);
         CHECK(finite == (i / 19 != 2));
@@ -219,9 +219,8 @@ TEST_CASE("linear_add: the sum, then the residual") {
     for (const TestWeight& w : weights) {
       mx::array x = random.normals({17, 64});
       mx::array residual = random.normals({17, N});
-      CHECK(bit_difference(linear_add(x, w.weight, residual, cpu()),
-                           mx::add(linear(x, w.weight, cpu()), residual, cpu())) == "");
-      RowOp op = [&](const std::vector<mx::array>& in) { return linear_add(in[0], w.weight, in[1], cpu()); };
+      CHECK(bit_difference(linear_add(x, w.weight, residual), mx::add(linear(x, w.weight), residual, cpu())) == "");
+      RowOp op = [&](const std::vector<mx::array>& in) { return linear_add(in[0], w.weight, in[1]); };
       CHECK(law_difference(op, {x, residual}) == "");
     }
   }
@@ -277,14 +276,14 @@ TEST_CASE("linear: wrong inputs are refused with what was found") {
 
   LinearWeight w = dense_weight(mx::ones({3, 5}, mx::float32, cpu()));
   mx::array x = mx::ones({2, 5}, mx::float32, cpu());
-  CHECK_THROWS_WITH_AS(linear(mx::ones({2, 4}, mx::float32, cpu()), w, cpu()),
-                       "[linear] x must be f32 [M, 5], got (2,4).", invalid);
-  CHECK_THROWS_WITH_AS(linear(mx::astype(x, mx::bfloat16, cpu()), w, cpu()),
-                       "[linear] x must be f32 [M, 5], got (2,5).", invalid);
-  CHECK_THROWS_WITH_AS(linear_add(x, w, mx::ones({2, 4}, mx::float32, cpu()), cpu()),
+  CHECK_THROWS_WITH_AS(linear(mx::ones({2, 4}, mx::float32, cpu()), w), "[linear] x must be f32 [M, 5], got (2,4).",
+                       invalid);
+  CHECK_THROWS_WITH_AS(linear(mx::astype(x, mx::bfloat16, cpu()), w), "[linear] x must be f32 [M, 5], got (2,5).",
+                       invalid);
+  CHECK_THROWS_WITH_AS(linear_add(x, w, mx::ones({2, 4}, mx::float32, cpu())),
                        "[linear] residual must be f32 [2, 3], got (2,4).", invalid);
-  CHECK_THROWS_WITH_AS(linear_add(x, w, mx::ones({2, 3}, mx::bfloat16, cpu()), cpu()),
+  CHECK_THROWS_WITH_AS(linear_add(x, w, mx::ones({2, 3}, mx::bfloat16, cpu())),
                        "[linear] residual must be f32 [2, 3], got (2,3).", invalid);
   mx::array columns = mx::transpose(mx::ones({5, 2}, mx::float32, cpu()), cpu());
-  CHECK_THROWS_WITH_AS(linear(columns, w, cpu()), "[linear] Input 0 is not row-contiguous.", invalid);
+  CHECK_THROWS_WITH_AS(linear(columns, w), "[linear] Input 0 is not row-contiguous.", invalid);
 }

@@ -17,7 +17,7 @@ void run() {
     compare_arms(
         "moe 4 of 32, 384x128, 4 bits g32", M, M * row_bytes,
         [&] {
-          return moe(x, m.weights, {E, k, true}, cpu());
+          return moe(x, m.weights, {E, k, true});
         },
         [&] { return mlx_form::moe(x, m.mlx, k, true, cpu()); });
   }

@@ -26,6 +26,6 @@ struct MoeWeights {
 
 // softmax over all experts, top k (ties to the lower id), weighted sum in order of
 // expert id, plus sigmoid(shared_gate x) * shared(x). x f32 [M, H] -> f32 [M, H].
-mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec, mx::Stream s);
+mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec);
 
 } // namespace mtplx::kernels

@@ -13,7 +13,7 @@ using namespace mtplx::kernels::testing;
 namespace {
 
 RowOp own(const TestMoe& m, const MoeSpec& spec) {
-  return [&m, spec](const std::vector<mx::array>& in) { return moe(in[0], m.weights, spec, cpu()); };
+  return [&m, spec](const std::vector<mx::array>& in) { return moe(in[0], m.weights, spec); };
 }
 
 RowOp stock(const TestMoe& m, const MoeSpec& spec) {
@@ -56,7 +56,7 @@ TEST_CASE("moe: equal experts: the lower id is chosen") {
   mx::array x = random.normals({4, 32});
   for (int k : {1, 2, 5}) {
     Doubles want = reference::moe(doubles(x), 32, m.reference, k, true);
-    CHECK(relative_rms(floats(moe(x, m.weights, {6, k, true}, cpu())), want) < 2e-6);
+    CHECK(relative_rms(floats(moe(x, m.weights, {6, k, true})), want) < 2e-6);
   }
 }
 
@@ -87,8 +87,8 @@ TEST_CASE("moe: a row with a NaN or an infinity becomes NaN, alone") {
       mx::array x = random.normals({4, 64});
       Floats dirty = floats(x);
       dirty[64 + 5] = bad;
-      Floats clean_y = floats(moe(x, m.weights, {8, 2, normalise}, cpu()));
-      Floats y = floats(moe(from_floats(dirty, {4, 64}), m.weights, {8, 2, normalise}, cpu()));
+      Floats clean_y = floats(moe(x, m.weights, {8, 2, normalise}));
+      Floats y = floats(moe(from_floats(dirty, {4, 64}), m.weights, {8, 2, normalise}));
       for (int i = 0; i < 4 * 64; ++i) {
         CHECK(std::isnan(y[i]) == (i / 64 == 1));
         CHECK((i / 64 == 1 || y[i] == clean_y[i]));
@@ -101,14 +101,14 @@ TEST_CASE("moe: a row whose logits hold a NaN becomes NaN, though its experts ar
   Random random(57);
   TestMoe m = random_moe(random, 8, 64, 32, 0);
   // Expert 5's logit is infinity minus infinity; the others have an order.
-  Floats router = floats(dense_values(m.weights.router, cpu()));
+  Floats router = floats(dense_values(m.weights.router));
   for (int h = 0; h < 64; ++h) {
     router[5 * 64 + h] = h % 2 == 0 ? std::numeric_limits<float>::infinity() : -std::numeric_limits<float>::infinity();
   }
   m.weights.router = dense_weight(from_floats(router, {8, 64}));
   mx::array x = from_floats(Floats(2 * 64, 1.0f), {2, 64});
   for (int k : {1, 2, 7}) {
-    for (float v : floats(moe(x, m.weights, {8, k, true}, cpu()))) {
+    for (float v : floats(moe(x, m.weights, {8, k, true}))) {
       CHECK(std::isnan(v));
     }
   }
@@ -129,13 +129,13 @@ TEST_CASE("moe: wrong inputs are refused") {
   mx::array x = random.normals({2, 32});
   using invalid = std::invalid_argument;
   const char* spec = "[moe] The router, the experts and the spec do not agree.";
-  CHECK_THROWS_WITH_AS(moe(x, m.weights, {5, 2, true}, cpu()), spec, invalid);
-  CHECK_THROWS_WITH_AS(moe(x, m.weights, {4, 0, true}, cpu()), spec, invalid);
-  CHECK_THROWS_WITH_AS(moe(x, m.weights, {4, 5, true}, cpu()), spec, invalid);
+  CHECK_THROWS_WITH_AS(moe(x, m.weights, {5, 2, true}), spec, invalid);
+  CHECK_THROWS_WITH_AS(moe(x, m.weights, {4, 0, true}), spec, invalid);
+  CHECK_THROWS_WITH_AS(moe(x, m.weights, {4, 5, true}), spec, invalid);
   const char* rows = "[moe] x must be f32 [M, 32].";
-  CHECK_THROWS_WITH_AS(moe(random.normals({2, 31}), m.weights, {4, 2, true}, cpu()), rows, invalid);
-  CHECK_THROWS_WITH_AS(moe(mx::astype(x, mx::float16, cpu()), m.weights, {4, 2, true}, cpu()), rows, invalid);
+  CHECK_THROWS_WITH_AS(moe(random.normals({2, 31}), m.weights, {4, 2, true}), rows, invalid);
+  CHECK_THROWS_WITH_AS(moe(mx::astype(x, mx::float16, cpu()), m.weights, {4, 2, true}), rows, invalid);
   const char* expert = "[moe] An expert's gate and up must be [F, H], its down [H, F], shared_gate [1, H].";
   std::swap(m.weights.experts[2].up, m.weights.experts[2].down);
-  CHECK_THROWS_WITH_AS(moe(x, m.weights, {4, 2, true}, cpu()), expert, invalid);
+  CHECK_THROWS_WITH_AS(moe(x, m.weights, {4, 2, true}), expert, invalid);
 }

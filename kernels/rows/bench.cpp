@@ -14,7 +14,7 @@ void run() {
       compare_arms(
           "gather_rows " + std::to_string(H), M, 8.0 * M * H,
           [&] {
-            return gather_rows({{a, 1, M}}, cpu());
+            return gather_rows({{a, 1, M}});
           },
           [&] {
             return mx::contiguous(mx::slice(a, {1, 0}, {1 + M, H}, cpu()), false, cpu());

@@ -13,12 +13,12 @@ struct RowsPart {
 
 // The parts one below the other, [sum of counts, ..]; a part that is a whole array comes back as it is. All parts have
 // the same width and dtype. At least one row in all.
-mx::array gather_rows(const std::vector<RowsPart>& parts, mx::Stream s);
+mx::array gather_rows(const std::vector<RowsPart>& parts);
 
 // The given rows of x [R, ..], in this order; x itself where they are all of them.
-mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows, mx::Stream s);
+mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows);
 
 // a + b, f32 of one shape.
-mx::array add_rows(const mx::array& a, const mx::array& b, mx::Stream s);
+mx::array add_rows(const mx::array& a, const mx::array& b);
 
 } // namespace mtplx::kernels

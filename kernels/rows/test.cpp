@@ -10,19 +10,19 @@ using namespace mtplx::kernels::testing;
 TEST_CASE("rows: gathered rows are the parts, one below the other") {
   mx::array a = from_floats({1, 2, 3, 4, 5, 6}, {3, 2});
   mx::array b = from_floats({7, 8}, {1, 2});
-  mx::array all = gather_rows({{a, 1, 2}, {b, 0, 1}, {a, 0, 0}, {a, 0, 1}}, cpu());
+  mx::array all = gather_rows({{a, 1, 2}, {b, 0, 1}, {a, 0, 0}, {a, 0, 1}});
   CHECK(all.shape() == mx::Shape({4, 2}));
   CHECK(floats(all) == Floats{3, 4, 5, 6, 7, 8, 1, 2});
-  CHECK(gather_rows({{a, 0, 3}}, cpu()).id() == a.id()); // no copy
-  CHECK(floats(gather_rows({{a, 0, 2}}, cpu())) == Floats{1, 2, 3, 4});
+  CHECK(gather_rows({{a, 0, 3}}).id() == a.id()); // no copy
+  CHECK(floats(gather_rows({{a, 0, 2}})) == Floats{1, 2, 3, 4});
 }
 
 TEST_CASE("rows: taken rows keep their order and may repeat; ids keep their type") {
   mx::array a = from_floats({1, 2, 3, 4, 5, 6}, {3, 2});
-  CHECK(floats(take_rows(a, {2, 0, 1, 1}, cpu())) == Floats{5, 6, 1, 2, 3, 4, 3, 4});
-  CHECK(take_rows(a, {0, 1, 2}, cpu()).id() == a.id());
+  CHECK(floats(take_rows(a, {2, 0, 1, 1})) == Floats{5, 6, 1, 2, 3, 4, 3, 4});
+  CHECK(take_rows(a, {0, 1, 2}).id() == a.id());
   mx::array ids({7, 8, 9}, mx::int32);
-  mx::array taken = take_rows(ids, {2, 0}, cpu());
+  mx::array taken = take_rows(ids, {2, 0});
   CHECK(taken.dtype() == mx::int32);
   CHECK(taken.data<int32_t>()[0] == 9);
   CHECK(taken.data<int32_t>()[1] == 7);
@@ -30,9 +30,9 @@ TEST_CASE("rows: taken rows keep their order and may repeat; ids keep their type
 
 TEST_CASE("rows: a sum keeps the law, NaN and infinities") {
   Random random(71);
-  RowOp op = [](const std::vector<mx::array>& in) { return add_rows(in[0], in[1], cpu()); };
+  RowOp op = [](const std::vector<mx::array>& in) { return add_rows(in[0], in[1]); };
   CHECK(law_difference(op, {random.normals({9, 33}), random.normals({9, 33})}) == "");
-  Floats sum = floats(add_rows(from_floats({1, INFINITY, NAN}, {1, 3}), from_floats({2, 1, 1}, {1, 3}), cpu()));
+  Floats sum = floats(add_rows(from_floats({1, INFINITY, NAN}, {1, 3}), from_floats({2, 1, 1}, {1, 3})));
   CHECK(sum[0] == 3.0f);
   CHECK(sum[1] == INFINITY);
   CHECK(std::isnan(sum[2]));
@@ -42,10 +42,10 @@ TEST_CASE("rows: wrong inputs are refused") {
   using invalid = std::invalid_argument;
   mx::array a = from_floats({1, 2, 3, 4}, {2, 2});
   mx::array b = from_floats({1, 2, 3, 4}, {1, 4});
-  CHECK_THROWS_WITH_AS(gather_rows({{a, 0, 2}, {b, 0, 1}}, cpu()),
+  CHECK_THROWS_WITH_AS(gather_rows({{a, 0, 2}, {b, 0, 1}}),
                        "[rows] the parts must be arrays [R, ..] of one width and dtype.", invalid);
-  CHECK_THROWS_WITH_AS(gather_rows({{a, 1, 2}}, cpu()), "[rows] a part lies outside its array.", invalid);
-  CHECK_THROWS_WITH_AS(take_rows(a, {-1}, cpu()), "[rows] a part lies outside its array.", invalid);
-  CHECK_THROWS_WITH_AS(gather_rows({}, cpu()), "[rows] there is no row to gather.", invalid);
-  CHECK_THROWS_WITH_AS(add_rows(a, b, cpu()), "[rows] a and b must be f32 of one shape.", invalid);
+  CHECK_THROWS_WITH_AS(gather_rows({{a, 1, 2}}), "[rows] a part lies outside its array.", invalid);
+  CHECK_THROWS_WITH_AS(take_rows(a, {-1}), "[rows] a part lies outside its array.", invalid);
+  CHECK_THROWS_WITH_AS(gather_rows({}), "[rows] there is no row to gather.", invalid);
+  CHECK_THROWS_WITH_AS(add_rows(a, b), "[rows] a and b must be f32 of one shape.", invalid);
 }

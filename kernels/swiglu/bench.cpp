@@ -14,7 +14,7 @@ void run() {
       mx::array gate = random.normals({M, F});
       mx::array up = random.normals({M, F});
       compare_arms(
-          "swiglu " + std::to_string(F), M, 12.0 * M * F, [&] { return swiglu(gate, up, cpu()); },
+          "swiglu " + std::to_string(F), M, 12.0 * M * F, [&] { return swiglu(gate, up); },
           [&] { return mlx_form::swiglu(gate, up, cpu()); });
     }
   }

@@ -5,6 +5,6 @@
 namespace mtplx::kernels {
 
 // silu(gate) * up, element by element; f32 [M, F] each.
-mx::array swiglu(const mx::array& gate, const mx::array& up, mx::Stream s);
+mx::array swiglu(const mx::array& gate, const mx::array& up);
 
 } // namespace mtplx::kernels

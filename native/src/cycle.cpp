@@ -42,7 +42,7 @@ struct WantedRow {
   const kernels::RowEdits* edits;
 };
 
-RowArrays cut(const mx::array& logits, const std::vector<WantedRow>& wanted, mx::Stream s) {
+RowArrays cut(const mx::array& logits, const std::vector<WantedRow>& wanted) {
   std::vector<kernels::CandidateSpec> specs;
   std::vector<kernels::RowEdits> edits;
   bool edited = false;
@@ -57,11 +57,11 @@ RowArrays cut(const mx::array& logits, const std::vector<WantedRow>& wanted, mx:
       draw_specs.push_back(*wanted[i].draw);
     }
   }
-  mx::array rows = edited ? kernels::edited(logits, edits, s) : logits;
+  mx::array rows = edited ? kernels::edited(logits, edits) : logits;
   RowArrays arrays;
-  arrays.candidates = kernels::candidates(rows, specs, {}, s);
+  arrays.candidates = kernels::candidates(rows, specs, {});
   if (!draw_rows.empty()) {
-    arrays.draws = kernels::draw(kernels::take_rows(rows, draw_rows, s), draw_specs, s);
+    arrays.draws = kernels::draw(kernels::take_rows(rows, draw_rows), draw_specs);
   }
   return arrays;
 }
@@ -88,21 +88,21 @@ RowResults read(const RowArrays& arrays, const std::vector<WantedRow>& wanted) {
   return results;
 }
 
-void settle_mtp(Sequence& q, mx::Stream s) {
+void settle_mtp(Sequence& q) {
   while (q.use_mtp && q.length() - q.mtp.rows > 1) {
     int count = std::min(q.length() - q.mtp.rows - 1, mtp_chunk_rows);
-    mx::array hidden = kernels::gather_rows(q.hidden_rows(count), s);
+    mx::array hidden = kernels::gather_rows(q.hidden_rows(count));
     auto first = q.tokens.begin() + q.mtp.rows + 1;
     std::vector<int32_t> next(first, first + count);
-    MtpRows rows = mtp_forward(*q.model, hidden, int_array(next), {mtp_segment(q, 0, count)}, s);
-    q.mtp.append(rows.k, rows.v, 0, count, s);
+    MtpRows rows = mtp_forward(*q.model, hidden, int_array(next), {mtp_segment(q, 0, count)});
+    q.mtp.append(rows.k, rows.v, 0, count);
     q.drop_hidden(count);
   }
 }
 
 } // namespace
 
-CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings, mx::Stream s) {
+CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings) {
   using kernels::Phase;
   check_cycle(batch);
   const Model& model = *batch[0].sequence->model;
@@ -114,9 +114,9 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
   {
     kernels::TimingScope scope(&timings, Phase::commit);
     for (const auto& e : batch) {
-      e.sequence->commit(e.keep, s);
+      e.sequence->commit(e.keep);
       if (e.sequence->length() - e.sequence->mtp.rows > max_deferred_rows) {
-        settle_mtp(*e.sequence, s);
+        settle_mtp(*e.sequence);
       }
       e.sequence->pending.emplace();
       e.sequence->pending->tokens = e.tokens;
@@ -125,7 +125,7 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
   Drafts drafts;
   {
     kernels::TimingScope scope(&timings, Phase::draft);
-    drafts = draft(batch, s);
+    drafts = draft(batch);
   }
   std::vector<WantedRow> wanted;
   std::optional<TrunkRows> trunk;
@@ -152,9 +152,9 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
       }
       rows += count;
     }
-    trunk = trunk_forward(model, row_ids(batch, drafts, s), segments, s);
+    trunk = trunk_forward(model, row_ids(batch, drafts), segments);
     if (!logit_rows.empty()) {
-      logits = kernels::linear(kernels::take_rows(trunk->hidden, logit_rows, s), model.lm_head, s);
+      logits = kernels::linear(kernels::take_rows(trunk->hidden, logit_rows), model.lm_head);
     }
     int logits_begin = 0;
     for (size_t i = 0; i < batch.size(); ++i) {
@@ -174,7 +174,7 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
   RowArrays arrays;
   if (!wanted.empty()) {
     kernels::TimingScope scope(&timings, Phase::candidates);
-    arrays = cut(logits, wanted, s);
+    arrays = cut(logits, wanted);
   }
 
   CycleResult result;
@@ -187,8 +187,7 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
 RowResults recut(const Sequence& sequence,
                  const std::vector<kernels::RowEdits>& edits,
                  const CandidateRequest& candidates,
-                 const std::optional<DrawRequest>& draw,
-                 mx::Stream s) {
+                 const std::optional<DrawRequest>& draw) {
   check_usable(sequence);
   if (!sequence.pending || !sequence.pending->logits) {
     misuse("The sequence has no logits rows: its last cycle asked for none, or it was committed since.");
@@ -206,22 +205,22 @@ RowResults recut(const Sequence& sequence,
     wanted.push_back(row);
     rows.push_back(range.begin + r);
   }
-  RowArrays arrays = cut(kernels::take_rows(range.rows, rows, s), wanted, s);
+  RowArrays arrays = cut(kernels::take_rows(range.rows, rows), wanted);
   return read(arrays, wanted);
 }
 
-void commit_now(Sequence& sequence, int keep, mx::Stream s) {
+void commit_now(Sequence& sequence, int keep) {
   check_usable(sequence);
   check_keep(sequence, keep);
   LostUnlessDone guard({&sequence});
-  sequence.commit(keep, s);
+  sequence.commit(keep);
   guard.done();
 }
 
-void settle_now(Sequence& sequence, mx::Stream s) {
+void settle_now(Sequence& sequence) {
   check_usable(sequence);
   LostUnlessDone guard({&sequence});
-  settle_mtp(sequence, s);
+  settle_mtp(sequence);
   guard.done();
 }
 

@@ -54,20 +54,19 @@ inline constexpr int max_depth = 8;
 
 // Commit, draft, verify and candidates of every entry, one after the other. All sequences are of one
 // model and stand in the batch once. Throws MTPLX_E_ENGINE_USAGE before anything has changed.
-CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings, mx::Stream s);
+CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings);
 
 // Candidates (and draws) of the logits rows that the last cycle of the sequence kept, edited anew.
 RowResults recut(const Sequence& sequence,
                  const std::vector<kernels::RowEdits>& edits,
                  const CandidateRequest& candidates,
-                 const std::optional<DrawRequest>& draw,
-                 mx::Stream s);
+                 const std::optional<DrawRequest>& draw);
 
 // Commits without a cycle.
-void commit_now(Sequence& sequence, int keep, mx::Stream s);
+void commit_now(Sequence& sequence, int keep);
 
 // Makes the MTP rows whose next token is known, so that at length n the state holds n - 1 MTP rows and the
 // hidden row n - 1 alone.
-void settle_now(Sequence& sequence, mx::Stream s);
+void settle_now(Sequence& sequence);
 
 } // namespace mtplx::native

@@ -31,7 +31,7 @@ kernels::AttentionSegment mtp_segment(const Sequence& q, int begin, int count) {
   return segment;
 }
 
-Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s) {
+Drafts draft(const std::vector<CycleEntry>& batch) {
   Drafts drafts;
   std::vector<int> active;
   for (size_t i = 0; i < batch.size(); ++i) {
@@ -61,25 +61,25 @@ Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s) {
     next.push_back(batch[i].tokens[0]);
     last_rows.push_back(static_cast<int32_t>(next.size()) - 1);
   }
-  MtpRows rows = mtp_forward(model, kernels::gather_rows(hidden, s), int_array(next), segments, s);
+  MtpRows rows = mtp_forward(model, kernels::gather_rows(hidden), int_array(next), segments);
   std::vector<std::vector<kernels::KvRows>> extra(batch.size());
   for (size_t a = 0; a < active.size(); ++a) {
     Sequence& q = *batch[active[a]].sequence;
     int count = segments[a].row_count;
-    q.mtp.append(rows.k, rows.v, segments[a].row_begin, count - 1, s);
+    q.mtp.append(rows.k, rows.v, segments[a].row_begin, count - 1);
     q.drop_hidden(count - 1);
     q.pending->mtp_k = RowRange{rows.k, last_rows[a], 1};
     q.pending->mtp_v = RowRange{rows.v, last_rows[a], 1};
     extra[active[a]].push_back({rows.k, rows.v, last_rows[a], 1});
   }
 
-  mx::array out = kernels::take_rows(rows.hidden, last_rows, s);
+  mx::array out = kernels::take_rows(rows.hidden, last_rows);
   for (int step = 0;; ++step) {
     std::vector<kernels::DrawSpec> specs;
     for (int i : active) {
       specs.push_back(draw_spec(*batch[i].draft, step, batch[i].sequence->length() + 1 + step));
     }
-    drafts.steps.push_back(kernels::draw(kernels::linear(out, head, s), specs, s));
+    drafts.steps.push_back(kernels::draw(kernels::linear(out, head), specs));
     drafts.members.push_back(active);
 
     std::vector<int> still;
@@ -93,8 +93,8 @@ Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s) {
     if (still.empty()) {
       return drafts;
     }
-    mx::array token = kernels::take_rows(drafts.steps.back().token, picked, s);
-    mx::array from = kernels::take_rows(out, picked, s);
+    mx::array token = kernels::take_rows(drafts.steps.back().token, picked);
+    mx::array from = kernels::take_rows(out, picked);
     std::vector<kernels::AttentionSegment> one_row;
     for (size_t a = 0; a < still.size(); ++a) {
       const Sequence& q = *batch[still[a]].sequence;
@@ -103,7 +103,7 @@ Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s) {
       segment.extra = extra[still[a]];
       one_row.push_back(std::move(segment));
     }
-    rows = mtp_forward(model, from, token, one_row, s);
+    rows = mtp_forward(model, from, token, one_row);
     for (size_t a = 0; a < still.size(); ++a) {
       extra[still[a]].push_back({rows.k, rows.v, static_cast<int>(a), 1});
     }
@@ -112,7 +112,7 @@ Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s) {
   }
 }
 
-mx::array row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts, mx::Stream s) {
+mx::array row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts) {
   std::vector<int32_t> ids;
   struct Copy {
     int row, step, member;
@@ -135,16 +135,14 @@ mx::array row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts, mx
     tokens.push_back(step.token);
   }
   int total = static_cast<int>(ids.size());
-  return kernels::cpu_task1(
-      "row_ids", tokens, {{total}, mx::int32},
-      [ids, copies](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        int32_t* to = out[0].data<int32_t>();
-        std::copy(ids.begin(), ids.end(), to);
-        for (const auto& c : copies) {
-          to[c.row] = in[c.step].data<int32_t>()[c.member];
-        }
-      },
-      s);
+  return kernels::cpu_task1("row_ids", tokens, {{total}, mx::int32},
+                            [ids, copies](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                              int32_t* to = out[0].data<int32_t>();
+                              std::copy(ids.begin(), ids.end(), to);
+                              for (const auto& c : copies) {
+                                to[c.row] = in[c.step].data<int32_t>()[c.member];
+                              }
+                            });
 }
 
 void read_drafts(const std::vector<CycleEntry>& batch, const Drafts& drafts, CycleResult& result) {

@@ -19,10 +19,10 @@ struct Drafts {
 };
 
 // Makes the MTP rows that are missing and drafts `depth` tokens for each entry.
-Drafts draft(const std::vector<CycleEntry>& batch, mx::Stream s);
+Drafts draft(const std::vector<CycleEntry>& batch);
 
 // Token ids of all trunk rows, i32 [R]: the fed tokens of each entry and then its drafts.
-mx::array row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts, mx::Stream s);
+mx::array row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts);
 
 // The drafted tokens, and the supports and probabilities that they were drawn from.
 void read_drafts(const std::vector<CycleEntry>& batch, const Drafts& drafts, CycleResult& result);

@@ -56,8 +56,4 @@ void EngineThread::halt() {
   }
 }
 
-mlx::core::Stream EngineThread::stream() const {
-  return mlx::core::default_stream(mlx::core::Device::cpu);
-}
-
 } // namespace mtplx::native

@@ -8,8 +8,8 @@
 
 namespace mtplx::native {
 
-// The one thread that owns every MLX object of the process. Streams and evaluation are bound to a thread,
-// so all MLX calls are jobs here, run in the order in which they were pushed.
+// The one thread that owns every MLX object of the process. Evaluation is bound to a thread, so all MLX calls are jobs
+// here, run in the order in which they were pushed.
 class EngineThread {
  public:
   // The process's thread; started by the first owner and joined by the last.
@@ -21,8 +21,6 @@ class EngineThread {
 
   // A job reports its own errors: what it throws is dropped.
   void push(std::function<void()> job) { queue_.push(std::move(job)); }
-  // The CPU stream of the thread; call from jobs only.
-  mlx::core::Stream stream() const;
 
   EngineThread();
   EngineThread(const EngineThread&) = delete;

@@ -22,47 +22,45 @@ bool other_kernel(int rows) {
          (fault("isa-sum") && kernels::active_isa() != kernels::Isa::scalar);
 }
 
-mx::array stock_linear(const mx::array& x, const kernels::LinearWeight& weight, mx::Stream s) {
-  return mx::matmul(x, mx::transpose(kernels::dense_values(weight, s), s), s);
+mx::array stock_linear(const mx::array& x, const kernels::LinearWeight& weight) {
+  return mx::matmul(x, mx::transpose(kernels::dense_values(weight)));
 }
 
 std::vector<mx::array> project(const mx::array& x,
                                const std::vector<const kernels::LinearWeight*>& weights,
-                               mx::Stream s,
                                const InputNorm* norm = nullptr) {
   if (!other_kernel(x.shape(0))) {
-    return kernels::linears(x, weights, s, norm);
+    return kernels::linears(x, weights, norm);
   }
-  mx::array h = norm ? kernels::rms_norm(x, norm->weight, norm->eps, s) : x;
+  mx::array h = norm ? kernels::rms_norm(x, norm->weight, norm->eps) : x;
   std::vector<mx::array> y;
   for (const auto* w : weights) {
-    y.push_back(stock_linear(h, *w, s));
+    y.push_back(stock_linear(h, *w));
   }
   return y;
 }
 
-mx::array add_mlp(const Model& model, const Layer& layer, const mx::array& x, mx::Stream s) {
+mx::array add_mlp(const Model& model, const Layer& layer, const mx::array& x) {
   InputNorm norm{layer.post_attention_norm, model.spec.rms_norm_eps};
   if (const auto* moe = std::get_if<kernels::MoeWeights>(&layer.mlp)) {
-    mx::array h = kernels::rms_norm(x, norm.weight, norm.eps, s);
-    return kernels::add_rows(x, kernels::moe(h, *moe, *model.spec.moe, s), s);
+    mx::array h = kernels::rms_norm(x, norm.weight, norm.eps);
+    return kernels::add_rows(x, kernels::moe(h, *moe, *model.spec.moe));
   }
   const auto& mlp = std::get<DenseMlp>(layer.mlp);
   if (other_kernel(x.shape(0))) {
-    auto y = project(x, {&mlp.gate, &mlp.up}, s, &norm);
-    return linear_add(kernels::swiglu(y[0], y[1], s), mlp.down, x, s);
+    auto y = project(x, {&mlp.gate, &mlp.up}, &norm);
+    return linear_add(kernels::swiglu(y[0], y[1]), mlp.down, x);
   }
-  return linear_add(kernels::linear_swiglu(x, mlp.gate, mlp.up, s, &norm), mlp.down, x, s);
+  return linear_add(kernels::linear_swiglu(x, mlp.gate, mlp.up, &norm), mlp.down, x);
 }
 
 kernels::AttentionOutput attend(const Model& model,
                                 const AttentionLayer& layer,
                                 const mx::array& x,
                                 const InputNorm& norm,
-                                const std::vector<kernels::AttentionSegment>& segments,
-                                mx::Stream s) {
-  auto y = project(x, {&layer.q, &layer.k, &layer.v}, s, &norm);
-  return kernels::attention(y[0], y[1], y[2], layer.q_norm, layer.k_norm, model.spec.attention, segments, s);
+                                const std::vector<kernels::AttentionSegment>& segments) {
+  auto y = project(x, {&layer.q, &layer.k, &layer.v}, &norm);
+  return kernels::attention(y[0], y[1], y[2], layer.q_norm, layer.k_norm, model.spec.attention, segments);
 }
 
 std::vector<kernels::AttentionSegment> attention_segments(const std::vector<TrunkSegment>& segments, size_t cache) {
@@ -88,53 +86,49 @@ std::vector<kernels::GatedDeltaSegment> gated_delta_segments(const std::vector<T
 
 } // namespace
 
-TrunkRows trunk_forward(const Model& model,
-                        const mx::array& ids,
-                        const std::vector<TrunkSegment>& segments,
-                        mx::Stream s) {
+TrunkRows trunk_forward(const Model& model, const mx::array& ids, const std::vector<TrunkSegment>& segments) {
   const ModelSpec& spec = model.spec;
   std::vector<mx::array> k;
   std::vector<mx::array> v;
   std::vector<kernels::GatedDeltaTape> tapes;
-  mx::array x = kernels::embedding(ids, model.embed_tokens, s);
+  mx::array x = kernels::embedding(ids, model.embed_tokens);
   for (const auto& layer : model.layers) {
     InputNorm norm{layer.input_norm, spec.rms_norm_eps};
     if (const auto* attention = std::get_if<AttentionLayer>(&layer.mixer)) {
-      auto out = attend(model, *attention, x, norm, attention_segments(segments, k.size()), s);
-      x = linear_add(out.y, attention->o, x, s);
+      auto out = attend(model, *attention, x, norm, attention_segments(segments, k.size()));
+      x = linear_add(out.y, attention->o, x);
       k.push_back(out.k);
       v.push_back(out.v);
     } else {
       const auto& delta = std::get<GatedDeltaLayer>(layer.mixer);
-      auto y = project(x, {&delta.qkv, &delta.z, &delta.b, &delta.a}, s, &norm);
+      auto y = project(x, {&delta.qkv, &delta.z, &delta.b, &delta.a}, &norm);
       auto out = kernels::gated_delta(y[0], y[1], y[2], y[3], delta.weights, spec.gated_delta,
-                                      gated_delta_segments(segments, tapes.size()), s);
-      x = linear_add(out.y, delta.out, x, s);
+                                      gated_delta_segments(segments, tapes.size()));
+      x = linear_add(out.y, delta.out, x);
       tapes.push_back(std::move(out.tape));
     }
-    x = add_mlp(model, layer, x, s);
+    x = add_mlp(model, layer, x);
   }
-  return {kernels::rms_norm(x, model.norm, spec.rms_norm_eps, s), std::move(k), std::move(v), std::move(tapes)};
+  return {kernels::rms_norm(x, model.norm, spec.rms_norm_eps), std::move(k), std::move(v), std::move(tapes)};
 }
 
 MtpRows mtp_forward(const Model& model,
                     const mx::array& hidden,
                     const mx::array& next,
-                    const std::vector<kernels::AttentionSegment>& segments,
-                    mx::Stream s) {
+                    const std::vector<kernels::AttentionSegment>& segments) {
   const MtpHead& head = *model.mtp;
   float eps = model.spec.rms_norm_eps;
-  mx::array e = kernels::embedding(next, model.embed_tokens, s);
-  mx::array pair = kernels::rms_norm_pair(e, head.norm_embedding, hidden, head.norm_hidden, eps, s);
+  mx::array e = kernels::embedding(next, model.embed_tokens);
+  mx::array pair = kernels::rms_norm_pair(e, head.norm_embedding, hidden, head.norm_hidden, eps);
   if (fault("mtp-norm")) {
-    pair = mx::concatenate({kernels::rms_norm(e, head.norm_embedding, eps, s), hidden}, 1, s);
+    pair = mx::concatenate({kernels::rms_norm(e, head.norm_embedding, eps), hidden}, 1);
   }
-  mx::array x = project(pair, {&head.fc}, s)[0];
+  mx::array x = project(pair, {&head.fc})[0];
   const auto& layer = std::get<AttentionLayer>(head.layer.mixer);
-  auto out = attend(model, layer, x, {head.layer.input_norm, eps}, segments, s);
-  x = linear_add(out.y, layer.o, x, s);
-  x = add_mlp(model, head.layer, x, s);
-  return {kernels::rms_norm(x, head.norm, eps, s), out.k, out.v};
+  auto out = attend(model, layer, x, {head.layer.input_norm, eps}, segments);
+  x = linear_add(out.y, layer.o, x);
+  x = add_mlp(model, head.layer, x);
+  return {kernels::rms_norm(x, head.norm, eps), out.k, out.v};
 }
 
 } // namespace mtplx::native

@@ -20,10 +20,7 @@ struct TrunkRows {
 };
 
 // ids i32 [R]. Reads the committed state of the sequences and writes none.
-TrunkRows trunk_forward(const Model& model,
-                        const mx::array& ids,
-                        const std::vector<TrunkSegment>& segments,
-                        mx::Stream s);
+TrunkRows trunk_forward(const Model& model, const mx::array& ids, const std::vector<TrunkSegment>& segments);
 
 struct MtpRows {
   mx::array hidden; // f32 [R, H], after mtp.norm
@@ -36,7 +33,6 @@ struct MtpRows {
 MtpRows mtp_forward(const Model& model,
                     const mx::array& hidden,
                     const mx::array& next,
-                    const std::vector<kernels::AttentionSegment>& segments,
-                    mx::Stream s);
+                    const std::vector<kernels::AttentionSegment>& segments);
 
 } // namespace mtplx::native

@@ -8,14 +8,14 @@ namespace mtplx::native {
 
 namespace {
 
-std::vector<float> floats(const mx::array& a, mx::Stream s) {
-  mx::array c = mx::contiguous(a, false, s);
+std::vector<float> floats(const mx::array& a) {
+  mx::array c = mx::contiguous(a);
   mx::eval(c);
   return std::vector<float>(c.data<float>(), c.data<float>() + c.size());
 }
 
-NamedTensor tensor(std::string name, const mx::array& a, mx::Stream s) {
-  return {std::move(name), std::vector<int>(a.shape().begin(), a.shape().end()), floats(a, s)};
+NamedTensor tensor(std::string name, const mx::array& a) {
+  return {std::move(name), std::vector<int>(a.shape().begin(), a.shape().end()), floats(a)};
 }
 
 // Rows of the blocks as [kv_heads, rows, head_dim].
@@ -38,8 +38,8 @@ NamedTensor cache_tensor(
 
 } // namespace
 
-SequenceState inspect(Sequence& q, mx::Stream s) {
-  settle_now(q, s);
+SequenceState inspect(Sequence& q) {
+  settle_now(q);
   const ModelSpec& spec = q.model->spec;
   SequenceState state{q.length(), q.mtp.rows, {}};
   auto add_cache = [&](const std::string& path, const KvCache& cache) {
@@ -55,8 +55,8 @@ SequenceState inspect(Sequence& q, mx::Stream s) {
     if (spec.layers[i] == LayerKind::full) {
       add_cache(path, q.kv[kv++]);
     } else {
-      state.tensors.push_back(tensor(path + ".recurrent", q.gated_delta[delta].recurrent, s));
-      state.tensors.push_back(tensor(path + ".conv", q.gated_delta[delta].conv, s));
+      state.tensors.push_back(tensor(path + ".recurrent", q.gated_delta[delta].recurrent));
+      state.tensors.push_back(tensor(path + ".conv", q.gated_delta[delta].conv));
       ++delta;
     }
   }
@@ -64,23 +64,20 @@ SequenceState inspect(Sequence& q, mx::Stream s) {
     add_cache("mtp", q.mtp);
   }
   if (!q.hidden.empty()) {
-    state.tensors.push_back(tensor("hidden", kernels::gather_rows(q.hidden_rows(q.length() - q.mtp.rows), s), s));
+    state.tensors.push_back(tensor("hidden", kernels::gather_rows(q.hidden_rows(q.length() - q.mtp.rows))));
   }
   return state;
 }
 
-std::vector<float> pending_rows(const Sequence& q, bool logits, mx::Stream s) {
+std::vector<float> pending_rows(const Sequence& q, bool logits) {
   if (!q.pending || !q.pending->hidden || (logits && !q.pending->logits)) {
     throw EngineError("MTPLX_E_ENGINE_USAGE", "The last cycle of this sequence left no such rows.");
   }
   RowRange range = logits ? *q.pending->logits : RowRange{*q.pending->hidden, q.pending->begin, q.pending->rows()};
-  return floats(mx::slice(range.rows, {range.begin, 0}, {range.begin + range.count, range.rows.shape(1)}, s), s);
+  return floats(mx::slice(range.rows, {range.begin, 0}, {range.begin + range.count, range.rows.shape(1)}));
 }
 
-MtpWhole mtp_whole(const Model& model,
-                   const std::vector<float>& hidden,
-                   const std::vector<int32_t>& next,
-                   mx::Stream s) {
+MtpWhole mtp_whole(const Model& model, const std::vector<float>& hidden, const std::vector<int32_t>& next) {
   int rows = static_cast<int>(next.size());
   int width = model.spec.hidden_size;
   if (!model.mtp) {
@@ -93,9 +90,9 @@ MtpWhole mtp_whole(const Model& model,
   }
   mx::array h(hidden.begin(), {rows, width}, mx::float32);
   mx::array ids(next.begin(), {rows}, mx::int32);
-  MtpRows out = mtp_forward(model, h, ids, {{0, rows, 0, {}, {}, 0, {}}}, s);
-  mx::array logits = kernels::linear(out.hidden, model.lm_head, s);
-  return {floats(out.hidden, s), floats(logits, s)};
+  MtpRows out = mtp_forward(model, h, ids, {{0, rows, 0, {}, {}, 0, {}}});
+  mx::array logits = kernels::linear(out.hidden, model.lm_head);
+  return {floats(out.hidden), floats(logits)};
 }
 
 } // namespace mtplx::native

@@ -18,10 +18,10 @@ struct SequenceState {
 };
 
 // The committed state; settles the MTP rows first.
-SequenceState inspect(Sequence& sequence, mx::Stream s);
+SequenceState inspect(Sequence& sequence);
 
 // Whole logits [rows, V] or post-norm hidden rows [rows, H] of the last cycle.
-std::vector<float> pending_rows(const Sequence& sequence, bool logits, mx::Stream s);
+std::vector<float> pending_rows(const Sequence& sequence, bool logits);
 
 struct MtpWhole {
   std::vector<float> hidden; // [T, H]
@@ -29,9 +29,6 @@ struct MtpWhole {
 };
 
 // The MTP layer over a whole text: hidden [T, H], next tokens [T].
-MtpWhole mtp_whole(const Model& model,
-                   const std::vector<float>& hidden,
-                   const std::vector<int32_t>& next,
-                   mx::Stream s);
+MtpWhole mtp_whole(const Model& model, const std::vector<float>& hidden, const std::vector<int32_t>& next);
 
 } // namespace mtplx::native

@@ -5,7 +5,7 @@
 
 namespace mtplx::native {
 
-void KvCache::append(const mx::array& k, const mx::array& v, int begin, int count, mx::Stream s) {
+void KvCache::append(const mx::array& k, const mx::array& v, int begin, int count) {
   constexpr int size = kernels::kv_block_tokens;
   int heads = k.shape(1);
   int dim = k.shape(2);
@@ -17,7 +17,7 @@ void KvCache::append(const mx::array& k, const mx::array& v, int begin, int coun
     }
     int n = std::min(count - done, size - offset);
     auto write = [&](kernels::KvKind kind, mx::array& block, const mx::array& from) {
-      block = kernels::kv_append(kind, std::move(block), from, begin + done, n, offset, s);
+      block = kernels::kv_append(kind, std::move(block), from, begin + done, n, offset);
     };
     write(kernels::KvKind::keys, k_blocks.back(), k);
     write(kernels::KvKind::values, v_blocks.back(), v);
@@ -26,23 +26,23 @@ void KvCache::append(const mx::array& k, const mx::array& v, int begin, int coun
   }
 }
 
-void Sequence::commit(int keep, mx::Stream s) {
+void Sequence::commit(int keep) {
   if (keep > 0) {
     const PendingRows& p = *pending;
     for (size_t i = 0; i < kv.size(); ++i) {
       int first = fault("kv-row") && p.rows() > keep ? p.begin + 1 : p.begin;
-      kv[i].append(p.k[i], p.v[i], first, keep, s);
+      kv[i].append(p.k[i], p.v[i], first, keep);
     }
     int steps = fault("rollback-short") && p.rows() > 1 ? keep - 1
                 : fault("rollback-long")                ? std::min(keep + 1, p.rows())
                                                         : keep;
     for (size_t i = 0; i < gated_delta.size(); ++i) {
-      auto next = kernels::gated_delta_commit(gated_delta[i], p.tapes[i], model->spec.gated_delta, p.begin, steps, s);
+      auto next = kernels::gated_delta_commit(gated_delta[i], p.tapes[i], model->spec.gated_delta, p.begin, steps);
       gated_delta[i] =
           fault("conv-short") && keep > 1 ? kernels::GatedDeltaState{next.recurrent, gated_delta[i].conv} : next;
     }
     if (p.mtp_k) {
-      mtp.append(p.mtp_k->rows, p.mtp_v->rows, p.mtp_k->begin, 1, s);
+      mtp.append(p.mtp_k->rows, p.mtp_v->rows, p.mtp_k->begin, 1);
       drop_hidden(1);
     }
     if (!use_mtp) {

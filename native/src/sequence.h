@@ -16,7 +16,7 @@ struct KvCache {
   int rows = 0;
 
   // Appends rows [begin, begin + count) of k and v, f32 [M, kv_heads, head_dim].
-  void append(const mx::array& k, const mx::array& v, int begin, int count, mx::Stream s);
+  void append(const mx::array& k, const mx::array& v, int begin, int count);
 };
 
 // Rows of a batch-wide array that belong to one sequence.
@@ -54,7 +54,7 @@ struct Sequence {
 
   int length() const { return static_cast<int>(tokens.size()); }
   // Makes the first `keep` (0 .. pending rows, checked by the caller) pending rows history and drops the others.
-  void commit(int keep, mx::Stream s);
+  void commit(int keep);
   // The first `count` of the hidden rows, or all where they are fewer.
   std::vector<RowRange> hidden_rows(int count) const;
   void drop_hidden(int count);

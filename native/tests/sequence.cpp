@@ -34,7 +34,7 @@ CycleEntry entry(Sequence& q, int keep, std::vector<int32_t> tokens, int depth =
 
 CycleResult cycle(const std::vector<CycleEntry>& batch) {
   kernels::Timings timings;
-  return run_cycle(batch, timings, cpu_stream());
+  return run_cycle(batch, timings);
 }
 
 std::vector<int32_t> text(int count, int seed = 0) {
@@ -49,13 +49,13 @@ std::vector<int32_t> text(int count, int seed = 0) {
 Sequence after(const std::vector<int32_t>& tokens, bool mtp = true) {
   Sequence q = new_sequence(model(), mtp);
   cycle({entry(q, 0, tokens)});
-  commit_now(q, static_cast<int>(tokens.size()), cpu_stream());
+  commit_now(q, static_cast<int>(tokens.size()));
   return q;
 }
 
 bool same_state(Sequence& a, Sequence& b) {
-  SequenceState x = inspect(a, cpu_stream());
-  SequenceState y = inspect(b, cpu_stream());
+  SequenceState x = inspect(a);
+  SequenceState y = inspect(b);
   bool same = x.length == y.length && x.mtp_length == y.mtp_length && x.tensors.size() == y.tensors.size();
   for (size_t i = 0; same && i < x.tensors.size(); ++i) {
     same = x.tensors[i].name == y.tensors[i].name && x.tensors[i].shape == y.tensors[i].shape &&
@@ -90,7 +90,7 @@ TEST_CASE(
       CAPTURE(keep);
       Sequence tried = fork(q);
       cycle({entry(tried, 0, rows)});
-      commit_now(tried, keep, cpu_stream());
+      commit_now(tried, keep);
       std::vector<int32_t> kept = prompt;
       kept.insert(kept.end(), rows.begin(), rows.begin() + keep);
       Sequence expected = after(kept, mtp);
@@ -110,7 +110,7 @@ TEST_CASE("sequence: drafting and any commit leave the state of plain decoding, 
       Sequence q = after(prompt);
       CycleResult r = cycle({entry(q, 0, {5}, depth)});
       REQUIRE(static_cast<int>(r.draft_tokens.size()) == depth);
-      commit_now(q, keep, cpu_stream());
+      commit_now(q, keep);
       std::vector<int32_t> kept = prompt;
       kept.push_back(5);
       kept.insert(kept.end(), r.draft_tokens.begin(), r.draft_tokens.begin() + keep - 1);
@@ -132,8 +132,8 @@ TEST_CASE("sequence: forks that advance in turn equal lone runs") {
     seen_a.push_back(i);
     seen_b.push_back(40 + i);
   }
-  commit_now(a, 1, cpu_stream());
-  commit_now(b, 1, cpu_stream());
+  commit_now(a, 1);
+  commit_now(b, 1);
   Sequence lone_a = after(seen_a);
   Sequence lone_b = after(seen_b);
   CHECK(same_state(a, lone_a));
@@ -149,9 +149,9 @@ TEST_CASE("sequence: a ragged batch with drafts beside a prefill chunk gives eac
   CycleResult beside = cycle({entry(b, 0, text(70, 4)), entry(a, 0, {9}, 3)});
   CHECK(beside.draft_tokens == alone.draft_tokens);
   CHECK(beside.draft_probabilities == alone.draft_probabilities);
-  CHECK(testing::same_bits(pending_rows(a, true, cpu_stream()), pending_rows(lone_a, true, cpu_stream())));
+  CHECK(testing::same_bits(pending_rows(a, true), pending_rows(lone_a, true)));
   cycle({entry(lone_b, 0, text(70, 4))});
-  CHECK(testing::same_bits(pending_rows(b, false, cpu_stream()), pending_rows(lone_b, false, cpu_stream())));
+  CHECK(testing::same_bits(pending_rows(b, false), pending_rows(lone_b, false)));
 }
 
 TEST_CASE("sequence: misuse is refused before anything has changed") {
@@ -190,7 +190,7 @@ TEST_CASE("sequence: misuse is refused before anything has changed") {
   CHECK_FALSE(q.lost);
   Sequence expected = after(text(5));
   CHECK(same_state(q, expected));
-  Failure f = failure_of([&] { commit_now(q, 1, cpu_stream()); });
+  Failure f = failure_of([&] { commit_now(q, 1); });
   CHECK(f.code == "MTPLX_E_ENGINE_USAGE");
   CHECK_FALSE(q.lost);
 }
@@ -207,13 +207,12 @@ TEST_CASE("sequence: a cycle that fails half-way loses its sequences, and only t
   CHECK_THROWS(cycle({bad}));
   CHECK(q.lost);
   CHECK_FALSE(other.lost);
-  for (const Failure& f :
-       {failure_of([&] { cycle({entry(q, 0, {1})}); }), failure_of([&] { commit_now(q, 0, cpu_stream()); }),
-        failure_of([&] { inspect(q, cpu_stream()); })}) {
+  for (const Failure& f : {failure_of([&] { cycle({entry(q, 0, {1})}); }), failure_of([&] { commit_now(q, 0); }),
+                           failure_of([&] { inspect(q); })}) {
     CHECK(f.code == "MTPLX_E_SEQUENCE_LOST");
   }
   cycle({entry(other, 0, {1})});
-  commit_now(other, 1, cpu_stream());
+  commit_now(other, 1);
   std::vector<int32_t> tokens = text(5);
   tokens.push_back(1);
   Sequence expected = after(tokens);
@@ -225,16 +224,16 @@ TEST_CASE("sequence: recut edits the kept rows as often as wished, and not after
   CycleResult r = cycle({entry(q, 0, {1, 2})});
   std::vector<kernels::RowEdits> ban(2);
   ban[0].edits.push_back({r.rows.ids[0], 1.0f, -INFINITY});
-  RowResults cut = recut(q, ban, {1.0, 5}, std::nullopt, cpu_stream());
+  RowResults cut = recut(q, ban, {1.0, 5}, std::nullopt);
   CHECK(cut.ids[0] == r.rows.ids[1]);
   CHECK(cut.ids[5] == r.rows.ids[5]);
-  RowResults again = recut(q, {}, {1.0, 5}, std::nullopt, cpu_stream());
+  RowResults again = recut(q, {}, {1.0, 5}, std::nullopt);
   CHECK(again.ids == r.rows.ids);
   CHECK(again.log_sums == r.rows.log_sums);
-  CHECK(failure_of([&] { recut(q, {{}}, {1.0, 5}, std::nullopt, cpu_stream()); }).code == "MTPLX_E_ENGINE_USAGE");
-  CHECK(failure_of([&] { recut(q, {}, {1.0, 65}, std::nullopt, cpu_stream()); }).code == "MTPLX_E_ENGINE_USAGE");
-  commit_now(q, 2, cpu_stream());
-  CHECK(failure_of([&] { recut(q, {}, {1.0, 5}, std::nullopt, cpu_stream()); }).code == "MTPLX_E_ENGINE_USAGE");
+  CHECK(failure_of([&] { recut(q, {{}}, {1.0, 5}, std::nullopt); }).code == "MTPLX_E_ENGINE_USAGE");
+  CHECK(failure_of([&] { recut(q, {}, {1.0, 65}, std::nullopt); }).code == "MTPLX_E_ENGINE_USAGE");
+  commit_now(q, 2);
+  CHECK(failure_of([&] { recut(q, {}, {1.0, 5}, std::nullopt); }).code == "MTPLX_E_ENGINE_USAGE");
 }
 
 TEST_CASE("sequence: no MTP sequence of a model without the head") {

@@ -89,8 +89,7 @@ AttentionOutput attention(const mx::array& q,
                           const mx::array& q_norm,
                           const mx::array& k_norm,
                           const AttentionSpec& spec,
-                          const std::vector<AttentionSegment>& segments,
-                          mx::Stream s) {
+                          const std::vector<AttentionSegment>& segments) {
   check(q.ndim() == 2 && k.ndim() == 2, "q, k and v do not fit the heads.");
   int rows = q.shape(0);
   if (spec.head_dim % 16 != 0) {
@@ -114,12 +113,11 @@ AttentionOutput attention(const mx::array& q,
     call->segments.push_back(std::move(taken));
   }
   mx::Shape kv = {rows, spec.kv_heads, spec.head_dim};
-  auto out = cpu_task(
-      "attention", inputs,
-      {{{rows, spec.query_heads * spec.head_dim}, mx::float32}, {kv, mx::float32}, {kv, mx::float32}},
-      [call = std::shared_ptr<const AttentionCall>(std::move(call))](
-          const std::vector<mx::array>& in, std::vector<mx::array>& out) { run_attention(*call, in, out); },
-      s);
+  auto out =
+      cpu_task("attention", inputs,
+               {{{rows, spec.query_heads * spec.head_dim}, mx::float32}, {kv, mx::float32}, {kv, mx::float32}},
+               [call = std::shared_ptr<const AttentionCall>(std::move(call))](
+                   const std::vector<mx::array>& in, std::vector<mx::array>& out) { run_attention(*call, in, out); });
   return {out[out_y], out[out_k], out[out_v]};
 }
 

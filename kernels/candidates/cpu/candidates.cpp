@@ -64,8 +64,7 @@ void check_edits(const RowEdits& edits, int vocab) {
 
 CandidateOutput candidates(const mx::array& logits,
                            const std::vector<CandidateSpec>& specs,
-                           const std::vector<RowEdits>& edits,
-                           mx::Stream s) {
+                           const std::vector<RowEdits>& edits) {
   check_logits(logits);
   int rows = logits.shape(0);
   int vocab = logits.shape(1);
@@ -75,7 +74,7 @@ CandidateOutput candidates(const mx::array& logits,
     check_candidates(spec, vocab);
     width = std::max(width, spec.count);
   }
-  mx::array input = edits.empty() ? logits : edited(logits, edits, s);
+  mx::array input = edits.empty() ? logits : edited(logits, edits);
   auto cuts = std::make_shared<std::vector<CutSpec>>();
   cuts->reserve(specs.size());
   for (const auto& spec : specs) {
@@ -99,27 +98,24 @@ CandidateOutput candidates(const mx::array& logits,
           sums[0] = cut.log_sum;
           sums[1] = (*cuts)[r].temperature == 0.0 ? cut.log_sum : cut.log_sum_tempered;
         });
-      },
-      s);
+      });
   return {out[0], out[1], out[2]};
 }
 
-mx::array edited(const mx::array& logits, const std::vector<RowEdits>& edits, mx::Stream s) {
+mx::array edited(const mx::array& logits, const std::vector<RowEdits>& edits) {
   check_logits(logits);
   check(static_cast<int>(edits.size()) == logits.shape(0), "one RowEdits for each row is needed.");
   for (const auto& row : edits) {
     check_edits(row, logits.shape(1));
   }
-  return cpu_task1(
-      "edited", {logits}, {logits.shape(), mx::float32},
-      [edits](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        std::memcpy(out[0].data<float>(), in[0].data<float>(), out[0].nbytes());
-        int vocab = in[0].shape(1);
-        for (size_t r = 0; r < edits.size(); ++r) {
-          apply(edits[r], vocab, out[0].data<float>() + r * vocab);
-        }
-      },
-      s);
+  return cpu_task1("edited", {logits}, {logits.shape(), mx::float32},
+                   [edits](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                     std::memcpy(out[0].data<float>(), in[0].data<float>(), out[0].nbytes());
+                     int vocab = in[0].shape(1);
+                     for (size_t r = 0; r < edits.size(); ++r) {
+                       apply(edits[r], vocab, out[0].data<float>() + r * vocab);
+                     }
+                   });
 }
 
 } // namespace mtplx::kernels

@@ -107,7 +107,7 @@ void check_draw(const DrawSpec& spec) {
   }
 }
 
-DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs, mx::Stream s) {
+DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs) {
   if (logits.ndim() != 2 || logits.dtype() != mx::float32 || specs.size() != static_cast<size_t>(logits.shape(0))) {
     throw std::invalid_argument("[draw] logits must be f32 [R, V] with one spec a row.");
   }
@@ -128,27 +128,26 @@ DrawOutput draw(const mx::array& logits, const std::vector<DrawSpec>& specs, mx:
   for (const auto& spec : specs) {
     call->cuts.push_back(cut_of(spec.filter, vocab));
   }
-  auto out = cpu_task(
-      "draw", {logits},
-      {{{rows}, mx::int32}, {{rows, width}, mx::int32}, {{rows, width}, mx::float64}, {{rows}, mx::int32}},
-      [call = std::shared_ptr<const Call>(std::move(call)), vocab, width](const std::vector<mx::array>& in,
-                                                                          std::vector<mx::array>& out) {
-        const float* logits = in[0].data<float>();
-        cut_rows(logits, vocab, call->cuts, [&](int r, const Cut& cut) {
-          const float* x = logits + static_cast<size_t>(r) * vocab;
-          if (cut.count == 0 || std::isinf(x[cut.ids[0]])) {
-            throw std::invalid_argument("[draw] The largest logit of a row is not finite.");
-          }
-          size_t at = static_cast<size_t>(r) * width;
-          Support support{out[1].data<int32_t>() + at, out[2].data<double>() + at, 0};
-          keep_support(x, cut, call->specs[r].filter, support);
-          out[0].data<int32_t>()[r] = draw_from(support, call->specs[r]);
-          std::fill(support.ids + support.size, support.ids + width, -1);
-          std::fill(support.p + support.size, support.p + width, 0.0);
-          out[3].data<int32_t>()[r] = support.size;
-        });
-      },
-      s);
+  auto out =
+      cpu_task("draw", {logits},
+               {{{rows}, mx::int32}, {{rows, width}, mx::int32}, {{rows, width}, mx::float64}, {{rows}, mx::int32}},
+               [call = std::shared_ptr<const Call>(std::move(call)), vocab, width](const std::vector<mx::array>& in,
+                                                                                   std::vector<mx::array>& out) {
+                 const float* logits = in[0].data<float>();
+                 cut_rows(logits, vocab, call->cuts, [&](int r, const Cut& cut) {
+                   const float* x = logits + static_cast<size_t>(r) * vocab;
+                   if (cut.count == 0 || std::isinf(x[cut.ids[0]])) {
+                     throw std::invalid_argument("[draw] The largest logit of a row is not finite.");
+                   }
+                   size_t at = static_cast<size_t>(r) * width;
+                   Support support{out[1].data<int32_t>() + at, out[2].data<double>() + at, 0};
+                   keep_support(x, cut, call->specs[r].filter, support);
+                   out[0].data<int32_t>()[r] = draw_from(support, call->specs[r]);
+                   std::fill(support.ids + support.size, support.ids + width, -1);
+                   std::fill(support.p + support.size, support.p + width, 0.0);
+                   out[3].data<int32_t>()[r] = support.size;
+                 });
+               });
   return {out[0], out[1], out[2], out[3]};
 }
 

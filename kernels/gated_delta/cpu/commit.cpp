@@ -64,12 +64,8 @@ const mx::array* final_state(const GatedDeltaTape& tape, int row_begin, int keep
 
 } // namespace
 
-GatedDeltaState gated_delta_commit(const GatedDeltaState& state,
-                                   const GatedDeltaTape& tape,
-                                   const GatedDeltaSpec& spec,
-                                   int row_begin,
-                                   int keep,
-                                   mx::Stream s) {
+GatedDeltaState gated_delta_commit(
+    const GatedDeltaState& state, const GatedDeltaTape& tape, const GatedDeltaSpec& spec, int row_begin, int keep) {
   check_gated_delta(keep >= 0 && row_begin >= 0 && row_begin + keep <= tape.qkv.shape(0), "the tape has no such rows.");
   if (keep == 0) {
     return state;
@@ -81,15 +77,13 @@ GatedDeltaState gated_delta_commit(const GatedDeltaState& state,
     inputs.insert(inputs.end(), {state.recurrent, tape.k, tape.delta, tape.decay});
     outputs.push_back({state.recurrent.shape(), mx::float32, Life::state});
   }
-  auto out = cpu_task(
-      "gated_delta_commit", inputs, outputs,
-      [g = spec, row_begin, keep](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        move_conv(g, in[in_conv], in[in_qkv], row_begin, keep, out[0]);
-        if (out.size() > 1) {
-          replay(g, row_begin, keep, in, out[1]);
-        }
-      },
-      s);
+  auto out = cpu_task("gated_delta_commit", inputs, outputs,
+                      [g = spec, row_begin, keep](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                        move_conv(g, in[in_conv], in[in_qkv], row_begin, keep, out[0]);
+                        if (out.size() > 1) {
+                          replay(g, row_begin, keep, in, out[1]);
+                        }
+                      });
   return {last ? *last : out[1], out[0]};
 }
 

@@ -227,8 +227,7 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
                              const mx::array& a,
                              const GatedDeltaWeights& weights,
                              const GatedDeltaSpec& spec,
-                             const std::vector<GatedDeltaSegment>& segments,
-                             mx::Stream s) {
+                             const std::vector<GatedDeltaSegment>& segments) {
   check_inputs(qkv, z, b, a, weights, spec);
   int rows = qkv.shape(0);
   auto call = std::make_shared<Call>(Call{spec, {}});
@@ -251,11 +250,9 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
     inputs.push_back(segment.state.conv);
     outputs.push_back({recurrent, mx::float32, Life::state});
   }
-  auto out = cpu_task(
-      "gated_delta", inputs, outputs,
-      [call = std::shared_ptr<const Call>(std::move(call))](const std::vector<mx::array>& in,
-                                                            std::vector<mx::array>& out) { run(*call, in, out); },
-      s);
+  auto out = cpu_task("gated_delta", inputs, outputs,
+                      [call = std::shared_ptr<const Call>(std::move(call))](
+                          const std::vector<mx::array>& in, std::vector<mx::array>& out) { run(*call, in, out); });
   return {out[out_y],
           {qkv, out[out_k], out[out_delta], out[out_decay], std::move(ranges),
            std::vector<mx::array>(out.begin() + out_first_state, out.end())}};

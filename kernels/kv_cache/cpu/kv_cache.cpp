@@ -43,8 +43,7 @@ mx::array kv_block(KvKind kind, int kv_heads, int head_dim) {
   return block;
 }
 
-mx::array kv_append(
-    KvKind kind, mx::array&& block, const mx::array& rows, int row_begin, int count, int offset, mx::Stream s) {
+mx::array kv_append(KvKind kind, mx::array&& block, const mx::array& rows, int row_begin, int count, int offset) {
   Shape shape = shape_of(kind, block);
   if (rows.ndim() != 3 || rows.shape(1) != shape.heads || rows.shape(2) != shape.dim || row_begin < 0 || count < 0 ||
       row_begin + count > rows.shape(0) || offset < 0 || offset + count > kv_block_tokens) {
@@ -53,19 +52,16 @@ mx::array kv_append(
   std::vector<mx::array> inputs;
   inputs.push_back(std::move(block));
   inputs.push_back(rows);
-  return cpu_update(
-      "kv_append", std::move(inputs),
-      [=](const std::vector<mx::array>& in, mx::array& out, bool copied) {
-        if (copied) {
-          std::memcpy(out.data<float>(), in[0].data<float>(), out.nbytes());
-        }
-        const float* from = in[1].data<float>();
-        size_t width = static_cast<size_t>(shape.heads) * shape.dim;
-        for (int r = 0; r < count; ++r) {
-          write_row(kind, shape, from + (row_begin + r) * width, offset + r, out.data<float>());
-        }
-      },
-      s);
+  return cpu_update("kv_append", std::move(inputs), [=](const std::vector<mx::array>& in, mx::array& out, bool copied) {
+    if (copied) {
+      std::memcpy(out.data<float>(), in[0].data<float>(), out.nbytes());
+    }
+    const float* from = in[1].data<float>();
+    size_t width = static_cast<size_t>(shape.heads) * shape.dim;
+    for (int r = 0; r < count; ++r) {
+      write_row(kind, shape, from + (row_begin + r) * width, offset + r, out.data<float>());
+    }
+  });
 }
 
 } // namespace mtplx::kernels

@@ -158,7 +158,8 @@ LinearWeight affine_weight(
             biases.shape() == scales.shape() && biases.dtype() == scales.dtype(),
         [&] {
           return "packed " + dims(weight) + ", scales " + dims(scales) + " and biases " + dims(biases) +
-                 " do not agree with " + std::to_string(bits) + " bits in groups of " + std::to_string(group_size) + ".";
+                 " do not agree with " + std::to_string(bits) + " bits in groups of " + std::to_string(group_size) +
+                 ".";
         });
   Element element = element_of(scales.dtype(), "scales");
   mx::array w = row_major(weight);
@@ -175,13 +176,12 @@ LinearWeight affine_weight(
   return packed(l, scales.dtype(), std::move(data));
 }
 
-mx::array linear(const mx::array& x, const LinearWeight& weight, mx::Stream s) {
-  return linears(x, {&weight}, s)[0];
+mx::array linear(const mx::array& x, const LinearWeight& weight) {
+  return linears(x, {&weight})[0];
 }
 
 std::vector<mx::array> linears(const mx::array& x,
                                const std::vector<const LinearWeight*>& weights,
-                               mx::Stream s,
                                const InputNorm* norm) {
   Inputs inputs(x, norm);
   std::vector<OutputSpec> outputs;
@@ -189,36 +189,32 @@ std::vector<mx::array> linears(const mx::array& x,
     inputs.add(*w);
     outputs.push_back({{x.shape(0), w->out_features}, mx::float32});
   }
-  return cpu_task(
-      norm ? "norm_linear" : "linear", inputs.arrays, outputs,
-      [inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        std::vector<LinearJob> jobs;
-        for (size_t i = 0; i < out.size(); ++i) {
-          jobs.push_back(inputs.job(in, i, out[i].data<float>()));
-        }
-        run_linears(jobs, inputs.rows_of(in), in[0].shape(0));
-      },
-      s);
+  return cpu_task(norm ? "norm_linear" : "linear", inputs.arrays, outputs,
+                  [inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                    std::vector<LinearJob> jobs;
+                    for (size_t i = 0; i < out.size(); ++i) {
+                      jobs.push_back(inputs.job(in, i, out[i].data<float>()));
+                    }
+                    run_linears(jobs, inputs.rows_of(in), in[0].shape(0));
+                  });
 }
 
-mx::array linear_swiglu(
-    const mx::array& x, const LinearWeight& gate, const LinearWeight& up, mx::Stream s, const InputNorm* norm) {
+mx::array linear_swiglu(const mx::array& x, const LinearWeight& gate, const LinearWeight& up, const InputNorm* norm) {
   check(gate.out_features == up.out_features, [] { return "gate and up must have the same outputs."; });
   Inputs inputs(x, norm);
   inputs.add(gate);
   inputs.add(up);
-  return cpu_task1(
-      norm ? "norm_swiglu" : "linear_swiglu", inputs.arrays, {{x.shape(0), gate.out_features}, mx::float32},
-      [inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        thread_local std::vector<float> up_rows;
-        up_rows.resize(std::max(up_rows.size(), out[0].size()));
-        run_swiglu(inputs.job(in, 0, out[0].data<float>()), inputs.job(in, 1, up_rows.data()), inputs.rows_of(in),
-                   in[0].shape(0));
-      },
-      s);
+  return cpu_task1(norm ? "norm_swiglu" : "linear_swiglu", inputs.arrays,
+                   {{x.shape(0), gate.out_features}, mx::float32},
+                   [inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                     thread_local std::vector<float> up_rows;
+                     up_rows.resize(std::max(up_rows.size(), out[0].size()));
+                     run_swiglu(inputs.job(in, 0, out[0].data<float>()), inputs.job(in, 1, up_rows.data()),
+                                inputs.rows_of(in), in[0].shape(0));
+                   });
 }
 
-mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::array& residual, mx::Stream s) {
+mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::array& residual) {
   check_input(x, weight);
   check(residual.ndim() == 2 && residual.shape(0) == x.shape(0) && residual.shape(1) == weight.out_features &&
             residual.dtype() == mx::float32,
@@ -226,24 +222,21 @@ mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::a
           return "residual must be f32 [" + std::to_string(x.shape(0)) + ", " + std::to_string(weight.out_features) +
                  "], got " + dims(residual) + ".";
         });
-  return cpu_task1(
-      "linear_add", {x, weight.data[0], residual}, {{x.shape(0), weight.out_features}, mx::float32},
-      [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        run_linear(l, in[1], in[0].data<float>(), in[0].shape(0), in[2].data<float>(), out[0].data<float>());
-      },
-      s);
+  return cpu_task1("linear_add", {x, weight.data[0], residual}, {{x.shape(0), weight.out_features}, mx::float32},
+                   [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                     run_linear(l, in[1], in[0].data<float>(), in[0].shape(0), in[2].data<float>(),
+                                out[0].data<float>());
+                   });
 }
 
-mx::array dense_values(const LinearWeight& weight, mx::Stream s) {
-  return cpu_task1(
-      "dense_values", {weight.data[0]}, {{weight.out_features, weight.in_features}, mx::float32},
-      [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        for (int n = 0; n < l.out_features; ++n) {
-          MTPLX_SELECT_ISA(weight_row)
-          (l, in[0].data<uint8_t>(), n, out[0].data<float>() + static_cast<size_t>(n) * l.in_features);
-        }
-      },
-      s);
+mx::array dense_values(const LinearWeight& weight) {
+  return cpu_task1("dense_values", {weight.data[0]}, {{weight.out_features, weight.in_features}, mx::float32},
+                   [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                     for (int n = 0; n < l.out_features; ++n) {
+                       MTPLX_SELECT_ISA(weight_row)
+                       (l, in[0].data<uint8_t>(), n, out[0].data<float>() + static_cast<size_t>(n) * l.in_features);
+                     }
+                   });
 }
 
 } // namespace mtplx::kernels

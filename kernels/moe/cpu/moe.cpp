@@ -105,7 +105,7 @@ void check_input(const mx::array& x, const MoeWeights& w, const MoeSpec& spec) {
 
 } // namespace
 
-mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec, mx::Stream s) {
+mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec) {
   check_input(x, weights, spec);
   std::vector<mx::array> inputs = {x, weights.router.data[0], weights.shared_gate.data[0]};
   Mlp shared = take(weights.shared, inputs);
@@ -115,55 +115,54 @@ mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec
   }
   LinearLayout router = layout_of(weights.router);
   LinearLayout shared_gate = layout_of(weights.shared_gate);
-  return cpu_task1(
-      "moe", inputs, {x.shape(), mx::float32},
-      [=, experts = std::move(experts)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        int rows = in[0].shape(0);
-        int width = in[0].shape(1);
-        const float* from = in[0].data<float>();
-        float* to = out[0].data<float>();
-        std::vector<float> logits(static_cast<size_t>(rows) * spec.experts);
-        std::vector<float> gate(rows);
-        run_linear(router, in[1], from, rows, nullptr, logits.data());
-        run_linear(shared_gate, in[2], from, rows, nullptr, gate.data());
+  return cpu_task1("moe", inputs, {x.shape(), mx::float32},
+                   [=, experts = std::move(experts)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                     int rows = in[0].shape(0);
+                     int width = in[0].shape(1);
+                     const float* from = in[0].data<float>();
+                     float* to = out[0].data<float>();
+                     std::vector<float> logits(static_cast<size_t>(rows) * spec.experts);
+                     std::vector<float> gate(rows);
+                     run_linear(router, in[1], from, rows, nullptr, logits.data());
+                     run_linear(shared_gate, in[2], from, rows, nullptr, gate.data());
 
-        // Rows of each expert; expert by expert in order of id, so each row sums its experts in that order.
-        std::vector<std::vector<std::pair<int, float>>> members(spec.experts);
-        for (int r = 0; r < rows; ++r) {
-          for (const Choice& c : route(logits.data() + static_cast<size_t>(r) * spec.experts, spec)) {
-            members[c.expert].emplace_back(r, c.weight);
-          }
-        }
-        std::fill(to, to + static_cast<size_t>(rows) * width, 0.0f);
-        std::vector<float> gathered;
-        for (int e = 0; e < spec.experts; ++e) {
-          int count = static_cast<int>(members[e].size());
-          if (count == 0) {
-            continue;
-          }
-          gathered.resize(static_cast<size_t>(count) * width);
-          for (int i = 0; i < count; ++i) {
-            std::memcpy(gathered.data() + static_cast<size_t>(i) * width,
-                        from + static_cast<size_t>(members[e][i].first) * width, width * sizeof(float));
-          }
-          std::vector<float> y = run_mlp(experts[e], in, gathered.data(), count);
-          for (int i = 0; i < count; ++i) {
-            float* row = to + static_cast<size_t>(members[e][i].first) * width;
-            for (int c = 0; c < width; ++c) {
-              row[c] = std::fma(members[e][i].second, y[static_cast<size_t>(i) * width + c], row[c]);
-            }
-          }
-        }
-        std::vector<float> y = run_mlp(shared, in, from, rows);
-        for (int r = 0; r < rows; ++r) {
-          float weight = static_cast<float>(1.0 / (1.0 + fixed64::exp(-static_cast<double>(gate[r]))));
-          for (int c = 0; c < width; ++c) {
-            size_t at = static_cast<size_t>(r) * width + c;
-            to[at] = std::fma(weight, y[at], to[at]);
-          }
-        }
-      },
-      s);
+                     // Rows of each expert; expert by expert in order of id, so each row sums its experts in that
+                     // order.
+                     std::vector<std::vector<std::pair<int, float>>> members(spec.experts);
+                     for (int r = 0; r < rows; ++r) {
+                       for (const Choice& c : route(logits.data() + static_cast<size_t>(r) * spec.experts, spec)) {
+                         members[c.expert].emplace_back(r, c.weight);
+                       }
+                     }
+                     std::fill(to, to + static_cast<size_t>(rows) * width, 0.0f);
+                     std::vector<float> gathered;
+                     for (int e = 0; e < spec.experts; ++e) {
+                       int count = static_cast<int>(members[e].size());
+                       if (count == 0) {
+                         continue;
+                       }
+                       gathered.resize(static_cast<size_t>(count) * width);
+                       for (int i = 0; i < count; ++i) {
+                         std::memcpy(gathered.data() + static_cast<size_t>(i) * width,
+                                     from + static_cast<size_t>(members[e][i].first) * width, width * sizeof(float));
+                       }
+                       std::vector<float> y = run_mlp(experts[e], in, gathered.data(), count);
+                       for (int i = 0; i < count; ++i) {
+                         float* row = to + static_cast<size_t>(members[e][i].first) * width;
+                         for (int c = 0; c < width; ++c) {
+                           row[c] = std::fma(members[e][i].second, y[static_cast<size_t>(i) * width + c], row[c]);
+                         }
+                       }
+                     }
+                     std::vector<float> y = run_mlp(shared, in, from, rows);
+                     for (int r = 0; r < rows; ++r) {
+                       float weight = static_cast<float>(1.0 / (1.0 + fixed64::exp(-static_cast<double>(gate[r]))));
+                       for (int c = 0; c < width; ++c) {
+                         size_t at = static_cast<size_t>(r) * width + c;
+                         to[at] = std::fma(weight, y[at], to[at]);
+                       }
+                     }
+                   });
 }
 
 } // namespace mtplx::kernels

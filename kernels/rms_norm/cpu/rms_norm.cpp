@@ -27,41 +27,34 @@ void check(const mx::array& x, const mx::array& weight) {
 
 } // namespace
 
-mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps, mx::Stream s) {
+mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps) {
   check(x, weight);
-  return cpu_task1(
-      "rms_norm", {x, weight}, {x.shape(), mx::float32},
-      [eps](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        rms_norm_shared(in[0].data<float>(), in[1].data<float>(), eps, in[0].shape(0), in[0].shape(1),
-                        out[0].data<float>());
-      },
-      s);
+  return cpu_task1("rms_norm", {x, weight}, {x.shape(), mx::float32},
+                   [eps](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                     rms_norm_shared(in[0].data<float>(), in[1].data<float>(), eps, in[0].shape(0), in[0].shape(1),
+                                     out[0].data<float>());
+                   });
 }
 
-mx::array rms_norm_pair(const mx::array& a,
-                        const mx::array& a_weight,
-                        const mx::array& b,
-                        const mx::array& b_weight,
-                        float eps,
-                        mx::Stream s) {
+mx::array rms_norm_pair(
+    const mx::array& a, const mx::array& a_weight, const mx::array& b, const mx::array& b_weight, float eps) {
   check(a, a_weight);
   check(b, b_weight);
   if (a.shape() != b.shape()) {
     throw std::invalid_argument("[rms_norm] a and b must have one shape.");
   }
-  return cpu_task1(
-      "rms_norm_pair", {a, a_weight, b, b_weight}, {{a.shape(0), 2 * a.shape(1)}, mx::float32},
-      [eps](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        auto kernel = MTPLX_SELECT_ISA(rms_norm_rows);
-        int width = in[0].shape(1);
-        for (int half = 0; half < 2; ++half) {
-          for (int r = 0; r < in[0].shape(0); ++r) {
-            kernel(in[2 * half].data<float>() + static_cast<size_t>(r) * width, in[2 * half + 1].data<float>(), eps, 1,
-                   width, out[0].data<float>() + (2 * static_cast<size_t>(r) + half) * width);
-          }
-        }
-      },
-      s);
+  return cpu_task1("rms_norm_pair", {a, a_weight, b, b_weight}, {{a.shape(0), 2 * a.shape(1)}, mx::float32},
+                   [eps](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                     auto kernel = MTPLX_SELECT_ISA(rms_norm_rows);
+                     int width = in[0].shape(1);
+                     for (int half = 0; half < 2; ++half) {
+                       for (int r = 0; r < in[0].shape(0); ++r) {
+                         kernel(in[2 * half].data<float>() + static_cast<size_t>(r) * width,
+                                in[2 * half + 1].data<float>(), eps, 1, width,
+                                out[0].data<float>() + (2 * static_cast<size_t>(r) + half) * width);
+                       }
+                     }
+                   });
 }
 
 } // namespace mtplx::kernels

@@ -17,7 +17,7 @@ bool same_rows(const mx::array& a, const mx::array& b) {
 
 } // namespace
 
-mx::array gather_rows(const std::vector<RowsPart>& parts, mx::Stream s) {
+mx::array gather_rows(const std::vector<RowsPart>& parts) {
   int total = 0;
   std::vector<mx::array> inputs;
   for (const auto& part : parts) {
@@ -38,21 +38,19 @@ mx::array gather_rows(const std::vector<RowsPart>& parts, mx::Stream s) {
   }
   mx::Shape shape = parts[0].rows.shape();
   shape[0] = total;
-  return cpu_task1(
-      "gather_rows", inputs, {std::move(shape), parts[0].rows.dtype()},
-      [&](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        size_t width = out[0].nbytes() / total;
-        auto* to = static_cast<uint8_t*>(out[0].data<void>());
-        for (size_t i = 0; i < in.size(); ++i) {
-          size_t bytes = width * parts[i].count;
-          std::memcpy(to, static_cast<const uint8_t*>(in[i].data<void>()) + width * parts[i].begin, bytes);
-          to += bytes;
-        }
-      },
-      s);
+  return cpu_task1("gather_rows", inputs, {std::move(shape), parts[0].rows.dtype()},
+                   [&](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                     size_t width = out[0].nbytes() / total;
+                     auto* to = static_cast<uint8_t*>(out[0].data<void>());
+                     for (size_t i = 0; i < in.size(); ++i) {
+                       size_t bytes = width * parts[i].count;
+                       std::memcpy(to, static_cast<const uint8_t*>(in[i].data<void>()) + width * parts[i].begin, bytes);
+                       to += bytes;
+                     }
+                   });
 }
 
-mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows, mx::Stream s) {
+mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows) {
   std::vector<RowsPart> parts;
   for (int32_t r : rows) {
     if (!parts.empty() && r == parts.back().begin + parts.back().count) {
@@ -61,24 +59,22 @@ mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows, mx::St
       parts.push_back({x, r, 1});
     }
   }
-  return gather_rows(parts, s);
+  return gather_rows(parts);
 }
 
-mx::array add_rows(const mx::array& a, const mx::array& b, mx::Stream s) {
+mx::array add_rows(const mx::array& a, const mx::array& b) {
   if (a.shape() != b.shape() || a.dtype() != mx::float32 || b.dtype() != mx::float32) {
     refuse("a and b must be f32 of one shape.");
   }
-  return cpu_task1(
-      "add_rows", {a, b}, {a.shape(), mx::float32},
-      [](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-        const float* x = in[0].data<float>();
-        const float* y = in[1].data<float>();
-        float* sum = out[0].data<float>();
-        for (size_t i = 0; i < out[0].size(); ++i) {
-          sum[i] = x[i] + y[i];
-        }
-      },
-      s);
+  return cpu_task1("add_rows", {a, b}, {a.shape(), mx::float32},
+                   [](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                     const float* x = in[0].data<float>();
+                     const float* y = in[1].data<float>();
+                     float* sum = out[0].data<float>();
+                     for (size_t i = 0; i < out[0].size(); ++i) {
+                       sum[i] = x[i] + y[i];
+                     }
+                   });
 }
 
 } // namespace mtplx::kernels

@@ -62,7 +62,7 @@ Napi::Value build_info(const Info& info) {
 
 Napi::Value set_threads(const Info& info) {
   int threads = integer(info[0]);
-  return submit(info, [threads](Workspace&, mx::Stream) {
+  return submit(info, [threads](Workspace&) {
     if (threads < 1 || threads > 1024) {
       throw EngineError("MTPLX_E_OPTION", "The number of threads must lie between 1 and 1024.");
     }
@@ -73,7 +73,7 @@ Napi::Value set_threads(const Info& info) {
 
 Napi::Value set_isa(const Info& info) {
   std::string name = info[0].ToString().Utf8Value();
-  return submit(info, [name](Workspace&, mx::Stream) {
+  return submit(info, [name](Workspace&) {
     try {
       kernels::force_isa(kernels::parse_isa(name));
     } catch (const std::invalid_argument& e) {
@@ -102,7 +102,7 @@ Napi::Value load_model(const Info& info) {
   }
   std::shared_ptr<Channel> events = channel(info).shared_from_this();
   std::weak_ptr<Napi::FunctionReference> weak = listener;
-  Job job = [request = std::move(request), weak, events](Workspace& work, mx::Stream) {
+  Job job = [request = std::move(request), weak, events](Workspace& work) {
     double total = static_cast<double>(request.tensors.size());
     double done = 0;
     auto model = native::load_model(request, [&] {
@@ -131,7 +131,7 @@ Napi::Value load_model(const Info& info) {
 
 Napi::Value unload_model(const Info& info) {
   int id = integer(info[0]);
-  return submit(info, [id](Workspace& work, mx::Stream) {
+  return submit(info, [id](Workspace& work) {
     work.remove_model(id);
     mx::clear_cache();
     return nothing();
@@ -141,22 +141,21 @@ Napi::Value unload_model(const Info& info) {
 Napi::Value create_sequence(const Info& info) {
   int id = integer(info[0]);
   bool mtp = info[1].As<Napi::Object>().Get("mtp").ToBoolean().Value();
-  return submit(info,
-                [id, mtp](Workspace& work, mx::Stream) { return handle(work.add(new_sequence(work.model(id), mtp))); });
+  return submit(info, [id, mtp](Workspace& work) { return handle(work.add(new_sequence(work.model(id), mtp))); });
 }
 
 Napi::Value fork_sequence(const Info& info) {
   int id = integer(info[0]);
-  return submit(info, [id](Workspace& work, mx::Stream s) {
+  return submit(info, [id](Workspace& work) {
     Sequence& sequence = work.sequence(id);
-    settle_now(sequence, s);
+    settle_now(sequence);
     return handle(work.add(fork(sequence)));
   });
 }
 
 Napi::Value dispose_sequence(const Info& info) {
   int id = integer(info[0]);
-  return submit(info, [id](Workspace& work, mx::Stream) {
+  return submit(info, [id](Workspace& work) {
     work.remove_sequence(id);
     return nothing();
   });
@@ -165,8 +164,8 @@ Napi::Value dispose_sequence(const Info& info) {
 Napi::Value commit(const Info& info) {
   int id = integer(info[0]);
   int keep = integer(info[1]);
-  return submit(info, [id, keep](Workspace& work, mx::Stream s) {
-    commit_now(work.sequence(id), keep, s);
+  return submit(info, [id, keep](Workspace& work) {
+    commit_now(work.sequence(id), keep);
     return nothing();
   });
 }
@@ -189,7 +188,7 @@ MakeValue packed(const CycleResult& result, const wire::Times& times) {
 
 Napi::Value cycle(const Info& info) {
   auto numbers = double_list(info[0]);
-  return submit(info, [numbers = std::move(numbers)](Workspace& work, mx::Stream s) {
+  return submit(info, [numbers = std::move(numbers)](Workspace& work) {
     auto begin = Clock::now();
     std::vector<CycleEntry> batch;
     for (auto& request : wire::read_batch(numbers)) {
@@ -197,7 +196,7 @@ Napi::Value cycle(const Info& info) {
       batch.back().sequence = &work.sequence(request.sequence);
     }
     kernels::Timings timings;
-    CycleResult result = run_cycle(batch, timings, s);
+    CycleResult result = run_cycle(batch, timings);
     add_kernel_times(work, timings);
     auto phase = [&](kernels::Phase p) { return static_cast<double>(timings.phase_ns[static_cast<int>(p)]); };
     std::chrono::duration<double, std::nano> total = Clock::now() - begin;
@@ -208,10 +207,10 @@ Napi::Value cycle(const Info& info) {
 
 Napi::Value candidates(const Info& info) {
   auto numbers = double_list(info[0]);
-  return submit(info, [numbers = std::move(numbers)](Workspace& work, mx::Stream s) {
+  return submit(info, [numbers = std::move(numbers)](Workspace& work) {
     auto request = wire::read_candidates(numbers);
     CycleResult result;
-    result.rows = recut(work.sequence(request.sequence), request.edits, request.request, request.draw, s);
+    result.rows = recut(work.sequence(request.sequence), request.edits, request.request, request.draw);
     return packed(result, {});
   });
 }
@@ -219,8 +218,8 @@ Napi::Value candidates(const Info& info) {
 Napi::Value rows(const Info& info) {
   int id = integer(info[0]);
   bool logits = info[1].ToString().Utf8Value() == "logits";
-  return submit(info, [id, logits](Workspace& work, mx::Stream s) {
-    auto values = pending_rows(work.sequence(id), logits, s);
+  return submit(info, [id, logits](Workspace& work) {
+    auto values = pending_rows(work.sequence(id), logits);
     return MakeValue([values = std::move(values)](Napi::Env env) { return float_array(env, values); });
   });
 }
@@ -229,8 +228,8 @@ Napi::Value mtp_forward(const Info& info) {
   int id = integer(info[0]);
   auto hidden = float_list(info[1]);
   auto tokens = int_list(info[2]);
-  return submit(info, [id, hidden = std::move(hidden), tokens = std::move(tokens)](Workspace& work, mx::Stream s) {
-    MtpWhole whole = mtp_whole(*work.model(id), hidden, tokens, s);
+  return submit(info, [id, hidden = std::move(hidden), tokens = std::move(tokens)](Workspace& work) {
+    MtpWhole whole = mtp_whole(*work.model(id), hidden, tokens);
     return MakeValue([whole = std::move(whole)](Napi::Env env) -> Napi::Value {
       Napi::Object o = Napi::Object::New(env);
       o.Set("hidden", float_array(env, whole.hidden));
@@ -242,8 +241,8 @@ Napi::Value mtp_forward(const Info& info) {
 
 Napi::Value inspect(const Info& info) {
   int id = integer(info[0]);
-  return submit(info, [id](Workspace& work, mx::Stream s) {
-    SequenceState state = native::inspect(work.sequence(id), s);
+  return submit(info, [id](Workspace& work) {
+    SequenceState state = native::inspect(work.sequence(id));
     return MakeValue([state = std::move(state)](Napi::Env env) -> Napi::Value {
       Napi::Object o = Napi::Object::New(env);
       o.Set("length", state.length);
@@ -267,7 +266,7 @@ Napi::Value inspect(const Info& info) {
 }
 
 Napi::Value kernel_times(const Info& info) {
-  return submit(info, [](Workspace& work, mx::Stream) {
+  return submit(info, [](Workspace& work) {
     auto times = std::move(work.kernel_times);
     work.kernel_times.clear();
     return MakeValue([times = std::move(times)](Napi::Env env) -> Napi::Value {

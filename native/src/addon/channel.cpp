@@ -85,7 +85,7 @@ Napi::Value Channel::submit(Napi::Env env, Job job, std::shared_ptr<Napi::Functi
       return;
     }
     try {
-      settlement->value = job(*workspace, engine->stream());
+      settlement->value = job(*workspace);
     } catch (const EngineError& e) {
       settlement->code = e.code();
       settlement->message = e.what();

@@ -14,7 +14,7 @@ namespace mtplx::native {
 
 // What an engine job leaves for the JavaScript thread: makes the value that the Promise resolves to.
 using MakeValue = std::function<Napi::Value(Napi::Env)>;
-using Job = std::function<MakeValue(Workspace&, mlx::core::Stream)>;
+using Job = std::function<MakeValue(Workspace&)>;
 
 // The link between one JavaScript environment and the engine thread. A ThreadSafeFunction is freed while its
 // environment goes away (worker exit, process.exit), so the engine touches it only under the lock and only
