@@ -158,7 +158,8 @@ LinearWeight affine_weight(
             biases.shape() == scales.shape() && biases.dtype() == scales.dtype(),
         [&] {
           return "packed " + dims(weight) + ", scales " + dims(scales) + " and biases " + dims(biases) +
-                 " do not agree with " + std::to_string(bits) + " bits in groups of " + std::to_string(group_size) + ".";
+                 " do not agree with " + std::to_string(bits) + " bits in groups of " + std::to_string(group_size) +
+                 ".";
         });
   Element element = element_of(scales.dtype(), "scales");
   mx::array w = row_major(weight);
