@@ -29,7 +29,7 @@ export function runDoctests({ folder, options, runner = [], filters = [] }: Doct
   }
   const parallel = String(Math.min(availableParallelism(), 8));
   if (!run('cmake', ['--build', folder, '--parallel', parallel, '--target', 'mtplx_tests'])) return failed;
-  const [command = '', ...args] = [...runner, join(packageRoot, folder, 'kernels/mtplx_tests')];
+  const [command, ...args] = [...runner, join(packageRoot, folder, 'kernels/mtplx_tests')];
   const tests = spawnSync(command, [...args, '--no-colors', ...filters], {
     cwd: packageRoot,
     encoding: 'utf8',

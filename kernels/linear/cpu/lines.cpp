@@ -32,7 +32,9 @@ struct Region {
     madvise(memory, size, MADV_HUGEPAGE); // without it the pages stay small: slower, not wrong
 #endif
   }
-  ~Region() { std::free(memory); }
+  ~Region() {
+    std::free(memory);
+  }
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
 

@@ -37,8 +37,8 @@ void write_block(const LinearLayout& l, f32x16 value, const float* residual, flo
   }
 }
 
-// B blocks against R rows, each sum one fma after the other in the order of k. An fma takes four cycles or more: with few
-// rows several blocks keep the pipes busy.
+// B blocks against R rows, each sum one fma after the other in the order of k. An fma takes four cycles or more: with
+// few rows several blocks keep the pipes busy.
 template <int R, int B>
 void dense_tile(const DenseJob& job, int row, int block) {
   const LinearLayout& l = job.layout;
