@@ -228,7 +228,6 @@ TEST_CASE("integer linear: error against float64 relative to the RMS of the exac
 TEST_CASE("several weights, the norm and SwiGLU in one task give the bits of one by one") {
   KeepIsa keep;
   std::mt19937 random(4);
-  auto s = mx::default_stream(mx::Device::cpu);
   Weight a = random_weight({72, 128, 4, 64}, random);
   Weight b = random_weight({4, 128, 4, 64}, random);
   Weight c = random_weight({72, 128, 6, 32}, random);
