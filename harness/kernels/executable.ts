@@ -39,7 +39,10 @@ function mustExist(): void {
 export async function benchedKernels(): Promise<string[]> {
   mustExist();
   const { stdout } = await promisify(execFile)(benchExecutable, ['list']);
-  return stdout.split('\n').filter((name) => name !== '').toSorted();
+  return stdout
+    .split('\n')
+    .filter((name) => name !== '')
+    .toSorted();
 }
 
 /**
