@@ -77,8 +77,9 @@ function pointsOf(record: LabelledRecord): Point[] {
   return [...settings.values()].flatMap((arms) => {
     const deepest = arms.reduce((a, b) => (b.depth > a.depth ? b : a));
     const { rule, temperature, context } = deepest.setting;
-    const panel = joined(rule, context !== '' ? 'by context' : temperature !== '' ? 'by temperature' : '');
-    const series = joined(record.label, context !== '' ? context : temperature, deepest.arm);
+    const compared = context !== '' ? 'by context' : temperature !== '' ? 'by temperature' : null;
+    const panel = compared === null ? '' : joined(rule, compared);
+    const series = joined(record.label, context || temperature || rule, deepest.arm);
     return pointsOfArm(deepest, panel, series);
   });
 }

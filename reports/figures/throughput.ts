@@ -47,7 +47,7 @@ function chart(points: Point[]): TopLevelSpec {
     height,
     mark: { type: 'line' as const },
     encoding: {
-      x: { field: 'minute', type: 'quantitative' as const, title: 'minutes', axis: { format: '~g' } },
+      x: { field: 'minute', type: 'quantitative' as const, title: 'minutes', axis: { format: '~g', tickCount: 8 } },
       y: { field, type: 'quantitative' as const, title, scale: { zero: field === 'speed' } },
       color: {
         field: 'series',
