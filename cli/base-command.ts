@@ -1,5 +1,8 @@
 import { Command, Errors } from '@oclif/core';
+import type { Columns } from '../harness/experiments/columns.ts';
 import { asMtplxError, MtplxError } from '../runtime/errors.ts';
+import type { StartRun } from './terminal/experiment.ts';
+import type { ExperimentView } from './views/view.ts';
 
 const signalExit = { SIGINT: 130, SIGTERM: 143 } as const;
 
@@ -25,6 +28,21 @@ export abstract class BaseCommand extends Command {
     this.#received = signal;
     this.#abort.abort(new MtplxError('MTPLX_E_ABORTED', { reason: name }));
   };
+
+  /** Runs an experiment with a progress line and prints its report. @returns its document, for --json */
+  protected async present<Spec, C extends Columns, Result>(
+    view: ExperimentView<Spec, C, Result>,
+    start: StartRun<C, Result>,
+  ): Promise<Result> {
+    const { presentRun } = await import('./terminal/experiment.ts');
+    const { signal } = this;
+    const side = {
+      signal,
+      log: (text: string) => this.log(text),
+      logToStderr: (text: string) => this.logToStderr(text),
+    };
+    return presentRun(side, view, start);
+  }
 
   protected override async init(): Promise<void> {
     await super.init();

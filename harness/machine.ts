@@ -50,7 +50,7 @@ export async function describeMachine(): Promise<Machine> {
 async function temperatureSensors(): Promise<string[]> {
   const names: string[] = [];
   for (const { folder, name, reading } of sensorFolders)
-    for (const device of (await readdir(folder).catch(() => [])).toSorted()) {
+    for (const device of (await readdir(folder).catch((): string[] => [])).toSorted()) {
       const files = await readdir(`${folder}/${device}`).catch(() => []);
       const label = (await readFile(`${folder}/${device}/${name}`, 'utf8').catch(() => device)).trim();
       names.push(...files.filter((file) => reading.test(file)).map((file) => `${label}/${file}`));

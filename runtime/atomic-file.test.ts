@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { skip } from '../scripts/testing/skip.ts';
 import { writeAtomic } from './atomic-file.ts';
-import { MtplxError } from './errors.ts';
+import type { MtplxError } from './errors.ts';
 
 const test = suite<{ folder: string }>('atomic file');
 

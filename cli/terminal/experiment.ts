@@ -1,42 +1,62 @@
 import type { Columns } from '../../harness/experiments/columns.ts';
 import type { RunProgress } from '../../harness/experiments/estimate.ts';
-import type { FinishedRun } from '../../harness/experiments/run.ts';
-import { Progress } from './progress.ts';
+import type { FinishedRun, RunOptions } from '../../harness/experiments/run.ts';
+import type { ExperimentView } from '../views/view.ts';
+import { Progress, type ProgressStream } from './progress.ts';
 
-/** What a command gives: its abort signal, and where it writes for a person. */
+/** What a command gives: its signal, and where it writes. */
 export interface CommandSide {
   signal: AbortSignal;
+  log(text: string): void;
   logToStderr(text: string): void;
+  /** Default: standard error. */
+  terminal?: ProgressStream;
 }
 
-/** Shows the progress of `run`, with the time left; after a stop it says how to go on. */
-export async function runWithProgress<C extends Columns, Result>(
-  { signal, logToStderr }: CommandSide,
-  run: (options: {
-    signal: AbortSignal;
-    onProgress: (progress: RunProgress) => void;
-  }) => Promise<FinishedRun<C, Result>>,
-): Promise<FinishedRun<C, Result>> {
-  const line = new Progress();
+/** Starts or resumes a run with the command's signal and progress line. */
+export type StartRun<C extends Columns, Result> = (
+  options: Required<Pick<RunOptions, 'signal' | 'onProgress'>>,
+) => Promise<FinishedRun<C, Result>>;
+
+/**
+ * Runs with a progress line that tells the time left, then prints the report, or, after a stop, how to go on.
+ * @returns the document for --json
+ */
+export async function presentRun<Spec, C extends Columns, Result>(
+  side: CommandSide,
+  view: ExperimentView<Spec, C, Result>,
+  start: StartRun<C, Result>,
+): Promise<Result> {
+  const line = new Progress(side.terminal);
   let last: RunProgress | undefined;
   const onProgress = (progress: RunProgress): void => {
     last = progress;
     line.update(progress.done, progress.total, progressText(progress));
   };
   try {
-    return await run({ signal, onProgress });
+    const { result } = await start({ signal: side.signal, onProgress });
+    line.clear();
+    side.log(view.report(result));
+    const problem = view.failure(result);
+    if (problem !== null) {
+      side.logToStderr(`Error: ${problem}.`);
+      process.exitCode = 1;
+    }
+    return result;
   } catch (error) {
     line.clear();
-    if (last !== undefined && last.done > 0)
-      logToStderr(`Stopped after ${last.done} of ${last.total} parts. To go on: mtplx runs resume ${last.folder}`);
-    else if (signal.aborted) logToStderr('Stopped: nothing was finished, so nothing was kept.');
+    if (last !== undefined) side.logToStderr(stopText(last));
     throw error;
-  } finally {
-    line.clear();
   }
 }
 
-export function progressText({ text, leftMs }: Pick<RunProgress, 'text' | 'leftMs'>): string {
+function stopText({ done, total, folder }: RunProgress): string {
+  return done === 0
+    ? 'Stopped before the first part was finished: nothing was kept.'
+    : `Stopped after ${done} of ${total} parts. To go on: mtplx runs resume ${folder}`;
+}
+
+function progressText({ text, leftMs }: RunProgress): string {
   return leftMs === null ? text : `${duration(leftMs)} left, ${text}`;
 }
 

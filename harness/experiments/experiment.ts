@@ -18,9 +18,9 @@ export interface Environment {
   /** A folder that holds the spec's model on this machine; undefined: where the spec says. */
   modelFolder: string | undefined;
   /** Milliseconds since the run began, the time in which it was stopped included. */
-  now(): number;
+  now: () => number;
   /** Says what goes on before the first unit: a load, a warm-up. */
-  report(text: string): void;
+  report: (text: string) => void;
 }
 
 /** An experiment with its model loaded and warm. */

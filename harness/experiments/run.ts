@@ -271,9 +271,11 @@ function mustFit(before: RunDescription, now: RunDescription): void {
   mustBe('number of threads', now.engine?.threads, before.engine?.threads);
 }
 
-function mustBe(what: string, here: unknown, there: unknown): void {
-  if (here !== there)
-    throw new MtplxError('MTPLX_E_RUN_MISMATCH', {
-      problem: `the ${what} is ${here === null ? 'unknown' : String(here)} here, ${there === null ? 'unknown' : String(there)} in the run`,
-    });
+type Fact = string | number | boolean | null | undefined;
+
+function mustBe(what: string, here: Fact, there: Fact): void {
+  if (here === there) return;
+  throw new MtplxError('MTPLX_E_RUN_MISMATCH', {
+    problem: `the ${what} is ${here ?? 'unknown'} here, ${there ?? 'unknown'} in the run`,
+  });
 }
