@@ -15,6 +15,19 @@ const number = Flags.custom<number, { above?: number; min?: number; max?: number
   },
 });
 
+/** Numbers with commas between them, each between two bounds. */
+export const numberList = Flags.custom<number[], { min: number; max: number; whole?: boolean }>({
+  parse: async (input, _context, { min, max, whole = false }) =>
+    input.split(',').map((part) => {
+      const value = Number(part);
+      if (part.trim() === '' || !(value >= min && value <= max) || (whole && !Number.isInteger(value))) {
+        const kind = whole ? 'whole numbers' : 'numbers';
+        throw new Errors.CLIError(`Expected ${kind} from ${min} to ${max} with commas between but received: ${input}`);
+      }
+      return value;
+    }),
+});
+
 const seed = Flags.custom<bigint>({
   parse: async (input) => {
     if (!/^\d{1,20}$/.test(input) || BigInt(input) >= 2n ** 64n) {

@@ -3,6 +3,7 @@ import type { AnyView } from './view.ts';
 
 /** Every experiment by its name, for the commands that find it in a stored run. */
 const views: Record<string, () => Promise<AnyView>> = {
+  acceptance: async () => (await import('./acceptance.ts')).acceptanceView,
   bench: async () => (await import('./bench.ts')).benchView,
   sweep: async () => (await import('./sweep.ts')).sweepView,
 };
