@@ -2,7 +2,7 @@ import { Errors, Flags } from '@oclif/core';
 import type { AcceptanceName } from '../runtime/index.ts';
 
 /** A number between two bounds; both may be met. */
-const number = Flags.custom<number, { above?: number; min?: number; max?: number }>({
+export const number = Flags.custom<number, { above?: number; min?: number; max?: number }>({
   parse: async (input, _context, { above = -Infinity, min = -Infinity, max = Infinity }) => {
     const value = Number(input);
     if (input.trim() === '' || !(value > above && value >= min && value <= max)) {

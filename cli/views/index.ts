@@ -5,7 +5,9 @@ import type { AnyView } from './view.ts';
 const views: Record<string, () => Promise<AnyView>> = {
   acceptance: async () => (await import('./acceptance.ts')).acceptanceView,
   bench: async () => (await import('./bench.ts')).benchView,
+  compare: async () => (await import('./compare.ts')).compareView,
   sweep: async () => (await import('./sweep.ts')).sweepView,
+  thermal: async () => (await import('./thermal.ts')).thermalView,
 };
 
 /** @throws MtplxError MTPLX_E_RUN_MISMATCH for an experiment of another version */

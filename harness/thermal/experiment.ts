@@ -128,7 +128,7 @@ async function coolDownRows(
   return bucketsOf([], phase.beginMs, readings.length).map((bucket, i) => thermalRow(phase, bucket, readings[i]!));
 }
 
-/** Prompt after prompt until the time is over; what comes after the last second is not counted. */
+/** What comes after the last second is not counted. */
 async function runLeg(
   plan: LegPlan,
   spec: ThermalSpec,
@@ -139,17 +139,26 @@ async function runLeg(
   const seconds = secondsOf(spec);
   const phase: Phase = { ...plan, phase: 'run', beginMs: setup.now() };
   const sampler = new Sampler(sensors);
-  const generations: MeasuredGeneration[] = [];
-  try {
-    for (let i = 0; setup.now() - phase.beginMs < seconds * 1000; i++) {
-      const [prompt, run] = [i % setup.prompts.length, Math.floor(i / setup.prompts.length)];
-      const seed = jobSeed(spec.seed, prompt, run);
-      const job = { run, prompt, arm: plan.arm, acceptance: spec.acceptance, seed };
-      generations.push(await measureJob(setup, job, signal));
-    }
-  } finally {
-    await sampler.stop();
-  }
+  const end = phase.beginMs + seconds * 1000;
+  const generations = await sustain(plan.arm, spec, setup, end, signal).finally(async () => sampler.stop());
   const reading = await sampler.stop();
   return bucketsOf(generations, phase.beginMs, seconds).map((bucket) => thermalRow(phase, bucket, reading(bucket.second)));
+}
+
+/** Prompt after prompt until `endMs` on the run's clock. */
+async function sustain(
+  arm: Arm,
+  { seed, acceptance }: ThermalSpec,
+  setup: GenerationSetup,
+  endMs: number,
+  signal: AbortSignal | undefined,
+): Promise<MeasuredGeneration[]> {
+  const generations: MeasuredGeneration[] = [];
+  while (setup.now() < endMs) {
+    const prompt = generations.length % setup.prompts.length;
+    const run = Math.floor(generations.length / setup.prompts.length);
+    const job = { run, prompt, arm, acceptance, seed: jobSeed(seed, prompt, run) };
+    generations.push(await measureJob(setup, job, signal));
+  }
+  return generations;
 }

@@ -6,8 +6,9 @@ import type { ThermalRow } from './rows.ts';
 export type ThermalSummary = Pick<ThermalDocument, 'sensors' | 'missing' | 'legs' | 'ratios'>;
 
 const minute = 60;
-/** Speeds of neighbouring seconds belong to one text: a bootstrap draws them together. */
-const stretch = 10;
+/** Speeds of neighbouring seconds belong to one text: a bootstrap draws them together, at least six stretches. */
+const longestStretch = 10;
+const fewestStretches = 6;
 
 const sensorColumns = ['temperature_c', 'fan_rpm', 'clock_mhz', 'gpu_temperature_c', 'gpu_clock_mhz'] as const;
 
@@ -73,7 +74,8 @@ function windowOf(seconds: readonly ThermalRow[]): number {
 
 /** Ratio of two stretches of time, piece by piece at the same distance from their starts. */
 function ratioOf(above: readonly ThermalRow[], below: readonly ThermalRow[], seed: number): Estimate {
-  const size = Math.min(stretch, above.length, below.length);
+  const shorter = Math.min(above.length, below.length);
+  const size = Math.max(1, Math.min(longestStretch, Math.floor(shorter / fewestStretches)));
   const [arms, bases] = [pieces(above, size).map(rateOf), pieces(below, size).map(rateOf)];
   const pairs = arms.slice(0, bases.length).map((arm, i) => ({ arm, base: bases[i]! }));
   return bootstrap([pairs], totalRateRatio, { seed });
