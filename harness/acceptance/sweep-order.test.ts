@@ -43,6 +43,17 @@ test('the same seed draws the same order, another seed another one', () => {
   assert.is.not(order(7), order(8));
 });
 
+test('prompts come in another order in each repeat', () => {
+  const blocks = sweepOrder(options);
+  const orders = [0, 1, 2].map((run) =>
+    blocks
+      .filter((block) => block.run === run)
+      .map(({ prompt }) => prompt)
+      .join(),
+  );
+  assert.is(new Set(orders).size, 3);
+});
+
 test('over many blocks every arm stands everywhere about equally often', () => {
   const blocks = sweepOrder({ ...options, runs: 100 });
   const firsts = blocks.map(({ jobs }) => jobs[0]!.arm.name);

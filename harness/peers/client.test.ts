@@ -14,8 +14,12 @@ const request = {
   ignoreStopTokens: true,
 };
 
-async function withServer<T>(quirks: Quirk[], body: (client: CompletionClient) => Promise<T>): Promise<T> {
-  const server = await PeerServer.start({ command: fakeCommand(...quirks), waitMs: 20_000 });
+async function withServer<T>(
+  quirks: Quirk[],
+  body: (client: CompletionClient) => Promise<T>,
+  flags = '',
+): Promise<T> {
+  const server = await PeerServer.start({ command: fakeCommand(...quirks) + flags, waitMs: 120_000 });
   try {
     return await body(new CompletionClient(`${server.url}/`, 'completions'));
   } finally {
@@ -35,11 +39,23 @@ test('streams text, the counts of the server and the times of first and last tex
   assert.ok(completion.firstMs > 0 && completion.lastMs - completion.firstMs > 5);
 });
 
-test('a server for chats alone is asked for a chat, and its empty first delta is no token', async () => {
+test('a server for chats alone is asked for a chat', async () => {
   const completion = await complete('chat-only');
   assert.is(completion.endpoint, 'chat');
   assert.is(completion.text, text);
-  assert.ok(completion.firstMs >= 1);
+});
+
+test('times are those of text: neither an empty delta at the start nor counts at the end have one', async () => {
+  await withServer(
+    ['chat-only', 'lingers'],
+    async (client) => {
+      const begin = performance.now();
+      const { firstMs, lastMs } = await client.complete({ ...request, maxTokens: 3 });
+      assert.ok(firstMs > 180, `first after ${firstMs} ms`);
+      assert.ok(performance.now() - begin - lastMs > 350, `last after ${lastMs} ms`);
+    },
+    ' --token-ms 200',
+  );
 });
 
 test("a server that refuses fields that are not OpenAI's gets none of them", async () => {

@@ -14,6 +14,7 @@ export type Quirk =
   | 'breaks-off'
   | 'error-event'
   | 'silent'
+  | 'lingers'
   | 'refuses'
   | 'ignores-sigterm';
 
@@ -61,6 +62,7 @@ async function stream(body: Record<string, unknown>, chat: boolean, response: Se
     if (i === 2 && has('error-event')) send({ error: { message: 'the cache is full' } });
     send({ choices: [chat ? { delta: { content: ` x${i}` } } : { text: ` x${i}` }] });
   }
+  if (has('lingers')) await sleep(400);
   const usage = { prompt_tokens: 5, completion_tokens: count };
   send(has('no-usage') ? { choices: [] } : { choices: [], usage });
   response.end('data: [DONE]\n\n');
