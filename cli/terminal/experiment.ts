@@ -14,19 +14,10 @@ export interface CommandSide {
 }
 
 /** Starts or resumes a run with the command's signal and progress line. */
-export type StartRun<C extends Columns, Result> = (
-  options: Required<Pick<RunOptions, 'signal' | 'onProgress'>>,
-) => Promise<FinishedRun<C, Result>>;
+export type StartRun<T> = (options: Required<Pick<RunOptions, 'signal' | 'onProgress'>>) => Promise<T>;
 
-/**
- * Runs with a progress line that tells the time left, then prints the report, or, after a stop, how to go on.
- * @returns the document for --json
- */
-export async function presentRun<Spec, C extends Columns, Result>(
-  side: CommandSide,
-  view: ExperimentView<Spec, C, Result>,
-  start: StartRun<C, Result>,
-): Promise<Result> {
+/** Runs with a progress line that tells the time left; after a stop it says how to go on. */
+export async function followRun<T>(side: CommandSide, start: StartRun<T>): Promise<T> {
   const line = new Progress(side.terminal);
   let last: RunProgress | undefined;
   const onProgress = (progress: RunProgress): void => {
@@ -34,19 +25,40 @@ export async function presentRun<Spec, C extends Columns, Result>(
     line.update(progress.done, progress.total, progressText(progress));
   };
   try {
-    const { result } = await start({ signal: side.signal, onProgress });
-    line.clear();
-    side.log(view.report(result));
-    const problem = view.failure(result);
-    if (problem !== null) {
-      side.logToStderr(`Error: ${problem}.`);
-      process.exitCode = 1;
-    }
-    return result;
+    return await start({ signal: side.signal, onProgress });
   } catch (error) {
     line.clear();
     if (last !== undefined) side.logToStderr(stopText(last));
     throw error;
+  } finally {
+    line.clear();
+  }
+}
+
+/** Follows a run and prints its report. @returns the document for --json */
+export async function presentRun<Spec, C extends Columns, Result>(
+  side: CommandSide,
+  view: ExperimentView<Spec, C, Result>,
+  start: StartRun<FinishedRun<C, Result>>,
+): Promise<Result> {
+  const { result, folder } = await followRun(side, start);
+  side.log(view.report(result));
+  await drawFigures(side, folder);
+  const problem = view.failure(result);
+  if (problem !== null) {
+    side.logToStderr(`Error: ${problem}.`);
+    process.exitCode = 1;
+  }
+  return result;
+}
+
+/** A run whose figures cannot be drawn is still a run. */
+async function drawFigures(side: CommandSide, folder: string): Promise<void> {
+  const { reportFolder, writeReport } = await import('../../reports/report.ts');
+  try {
+    await writeReport([folder], reportFolder(folder));
+  } catch (error) {
+    side.logToStderr(`The figures were not made (mtplx report ${folder} tries again): ${(error as Error).message}`);
   }
 }
 

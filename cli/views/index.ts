@@ -10,10 +10,15 @@ const views: Record<string, () => Promise<AnyView>> = {
   thermal: async () => (await import('./thermal.ts')).thermalView,
 };
 
-/** @throws MtplxError MTPLX_E_RUN_MISMATCH for an experiment of another version */
+/** @throws MtplxError MTPLX_E_RUN_MISMATCH for an experiment that this version does not know */
 export async function viewOf(experiment: string): Promise<AnyView> {
-  const load = Object.hasOwn(views, experiment) ? views[experiment] : undefined;
-  if (load === undefined)
+  const view = await knownView(experiment);
+  if (view === null)
     throw new MtplxError('MTPLX_E_RUN_MISMATCH', { problem: `this version has no experiment "${experiment}"` });
-  return load();
+  return view;
+}
+
+/** null for an experiment that this version does not know. */
+export async function knownView(experiment: string): Promise<AnyView | null> {
+  return Object.hasOwn(views, experiment) ? views[experiment]!() : null;
 }

@@ -5,7 +5,7 @@ import { type Arm, armsOf } from '../bench/arms.ts';
 import type { GenerationSetup } from '../bench/generations.ts';
 import { jobDecoding, measure } from '../bench/measure.ts';
 import { encodePrompts } from '../bench/prompts.ts';
-import { generationColumns, generationRows, generationsOf } from '../bench/rows.ts';
+import { generationColumns, generationRows, generationsOf, rateOfRows } from '../bench/rows.ts';
 import { type Job, jobSeed } from '../bench/schedule.ts';
 import { openSetup, type SuiteOptions, suiteSpec, suiteSpecSchema } from '../bench/setup.ts';
 import { chooseSuite, openSuite, suiteChoice } from '../bench/suite-choice.ts';
@@ -88,6 +88,7 @@ export const study: Experiment<StudySpec, typeof studyColumns, AcceptanceStudy> 
       ...summariseStudy(studyGenerations(spec, rows), { cells, base, seed }),
     };
   },
+  rate: rateOfRows,
   headline: ({ by_sampling, acceptance, sampler, depth }) => {
     const own = by_sampling.find((r) => r.acceptance === acceptance && r.temperature === sampler.temperature)!;
     return `${own.accepted_length.value.toFixed(2)} tokens a cycle at depth ${depth}, T ${sampler.temperature}`;

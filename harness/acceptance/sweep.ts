@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { armsOf } from '../bench/arms.ts';
 import { measureJob } from '../bench/generations.ts';
-import { generationColumns, type GenerationRow, generationRows, generationsOf } from '../bench/rows.ts';
+import { generationColumns, type GenerationRow, generationRows, generationsOf, rateOfRows } from '../bench/rows.ts';
 import { openSetup, type SuiteOptions, suiteSpec, suiteSpecSchema } from '../bench/setup.ts';
 import type { Environment, Experiment, OpenExperiment } from '../experiments/experiment.ts';
 import { describeModel } from '../experiments/model.ts';
@@ -50,6 +50,7 @@ export const sweep: Experiment<SweepSpec, typeof generationColumns, SweepDocumen
     const generations = generationsOf(rows, suite.prompts);
     return { ...headerOf(suite, context), runs, seed, acceptance, ...summariseSweep(generations, spec) };
   },
+  rate: rateOfRows,
   headline: ({ best_arm, arms }) => {
     const { value, low, high } = arms.find(({ name }) => name === best_arm)!.estimates.speedup_vs_ar;
     return `best arm ${best_arm}, ${value.toFixed(2)}× (${low.toFixed(2)} to ${high.toFixed(2)})`;

@@ -5,7 +5,7 @@ import { describeModel } from '../experiments/model.ts';
 import { type Arm, armsOf } from './arms.ts';
 import { type BenchDocument, benchSchema } from './document.ts';
 import { measureJob } from './generations.ts';
-import { generationColumns, generationRows, generationsOf } from './rows.ts';
+import { generationColumns, generationRows, generationsOf, rateOfRows } from './rows.ts';
 import { type Job, jobKey, schedule } from './schedule.ts';
 import { openSetup, type SuiteOptions, suiteSpec, suiteSpecSchema } from './setup.ts';
 import { summarise } from './summary.ts';
@@ -76,6 +76,7 @@ export const bench: Experiment<BenchSpec, typeof benchColumns, BenchDocument> = 
       ...summarise(generationsOf(rows, suite.prompts), armsOf(spec.depths), acceptance),
     };
   },
+  rate: rateOfRows,
   headline: ({ best_arm, mean_speedup_vs_ar }) =>
     mean_speedup_vs_ar === null ? `best arm ${best_arm}` : `best arm ${best_arm}, ${mean_speedup_vs_ar.toFixed(2)}×`,
 };

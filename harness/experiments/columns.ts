@@ -79,3 +79,17 @@ export function recordColumns(
     }),
   );
 }
+
+/** Rows of a record as they were written. @throws z.ZodError for rows of other columns */
+export function rowsOfRecord<C extends Columns>(
+  columns: C,
+  rows: readonly Readonly<Record<string, unknown>>[],
+): RowOf<C>[] {
+  const schema = z.array(rowSchema(columns));
+  return schema.parse(rows.map((row) => Object.fromEntries(Object.entries(row).map(([k, v]) => [k, plain(v)]))));
+}
+
+/** 64-bit columns come as bigint. */
+function plain(value: unknown): unknown {
+  return typeof value === 'bigint' ? Number(value) : value;
+}

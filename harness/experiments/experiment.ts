@@ -59,6 +59,8 @@ export interface Experiment<Spec, C extends Columns, Result> {
   open(spec: Spec, environment: Environment): Promise<OpenExperiment<RowOf<C>>>;
   /** The result, from nothing but what the record holds. `rows` stand in the order of the units. */
   summarise(spec: Spec, rows: StoredRow<C>[], context: SummaryContext): Result;
+  /** What a replay compares: how fast a unit was (tokens a second). Default: units of cost a second. */
+  rate?(rows: RowOf<C>[]): number;
   /** The result in a few words, for `mtplx runs`. */
   headline(result: Result): string;
 }

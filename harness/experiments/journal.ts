@@ -1,4 +1,4 @@
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { writeError } from '../../runtime/atomic-file.ts';
 import { MtplxError } from '../../runtime/errors.ts';
@@ -74,6 +74,14 @@ export class Journal<C extends Columns> {
   async close(): Promise<void> {
     await this.#file.close();
   }
+}
+
+/** Reads a journal as it is. @throws MtplxError MTPLX_E_RUN_BROKEN */
+export async function readJournal<C extends Columns>(path: string, columns: C): Promise<JournalContent<RowOf<C>>> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new MtplxError('MTPLX_E_RUN_BROKEN', { file: path, problem: (cause as Error).message }, { cause });
+  });
+  return parseJournal(text, path, columns).content;
 }
 
 const sessionLine = z.strictObject({

@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { writeAtomic } from '../../runtime/atomic-file.ts';
 import { MtplxError } from '../../runtime/errors.ts';
 import { numericsVersion } from '../../runtime/numerics.ts';
@@ -22,7 +21,9 @@ import {
   type StoredRun,
   writeJson,
 } from './folder.ts';
+import { mustFit, specOf } from './fit.ts';
 import { Journal, type JournalContent } from './journal.ts';
+import { readRows, recordMetadata } from './stored-rows.ts';
 
 export interface RunOptions {
   /** Where the run's folder goes. Default ./mtplx-runs. */
@@ -72,20 +73,6 @@ export async function resumeExperiment<Spec, C extends Columns, Result>(
   return state === 'complete' ? run.read(description) : run.finish(description);
 }
 
-/** The spec of a stored run. @throws MtplxError MTPLX_E_RUN_MISMATCH, MTPLX_E_RUN_BROKEN */
-export function specOf<Spec, C extends Columns, Result>(
-  experiment: Experiment<Spec, C, Result>,
-  folder: string,
-  description: RunDescription,
-): Spec {
-  mustBe('experiment', experiment.name, description.experiment);
-  mustBe('spec version', experiment.specVersion, description.spec_version);
-  const parsed = experiment.specSchema.safeParse(description.spec);
-  if (parsed.success) return parsed.data;
-  const file = join(folder, runFiles.description);
-  throw new MtplxError('MTPLX_E_RUN_BROKEN', { file, problem: z.prettifyError(parsed.error) });
-}
-
 class Run<Spec, C extends Columns, Result> {
   readonly #experiment: Experiment<Spec, C, Result>;
   readonly #spec: Spec;
@@ -110,10 +97,9 @@ class Run<Spec, C extends Columns, Result> {
 
   /** A complete run, as it is stored. */
   async read(description: RunDescription): Promise<FinishedRun<C, Result>> {
-    const { journal, content } = await Journal.open(this.#path('journal'), this.#experiment.columns);
-    await journal.close();
+    const { rows } = await readRows(this.#experiment.columns, this.#folder);
     const result = await readResult(this.#folder, this.#experiment.resultSchema);
-    return { folder: this.#folder, description, rows: this.#rows(content), result };
+    return { folder: this.#folder, description, rows, result };
   }
 
   /** Runs what is missing. `before` is the description of an earlier session. */
@@ -246,36 +232,11 @@ class Run<Spec, C extends Columns, Result> {
     result: Result,
   ): Uint8Array {
     const times = Object.fromEntries(units.map(({ unit, ms }) => [unit, ms]));
-    return encodeRecord(recordColumns({ unit: 'text', ...this.#experiment.columns }, rows), {
-      description: JSON.stringify(description),
-      sessions: JSON.stringify(sessions),
-      unit_ms: JSON.stringify(times),
-      result: JSON.stringify(result),
-    });
+    const metadata = recordMetadata({ description, sessions, unit_ms: times, result });
+    return encodeRecord(recordColumns({ unit: 'text', ...this.#experiment.columns }, rows), metadata);
   }
 
   #path(file: keyof typeof runFiles): string {
     return join(this.#folder, runFiles[file]);
   }
-}
-
-/** Rows of one run come from the same sources, model and machine. */
-function mustFit(before: RunDescription, now: RunDescription): void {
-  mustBe('version', now.mtplx, before.mtplx);
-  mustBe('numerics version', now.numerics_version, before.numerics_version);
-  mustBe('commit', now.commit, before.commit);
-  mustBe('state of the sources (dirty)', now.dirty, before.dirty);
-  mustBe('model', now.model?.hash, before.model?.hash);
-  mustBe('CPU', now.machine.cpu, before.machine.cpu);
-  mustBe('instruction set', now.engine?.isa, before.engine?.isa);
-  mustBe('number of threads', now.engine?.threads, before.engine?.threads);
-}
-
-type Fact = string | number | boolean | null | undefined;
-
-function mustBe(what: string, here: Fact, there: Fact): void {
-  if (here === there) return;
-  throw new MtplxError('MTPLX_E_RUN_MISMATCH', {
-    problem: `the ${what} is ${here ?? 'unknown'} here, ${there ?? 'unknown'} in the run`,
-  });
 }

@@ -15,7 +15,7 @@ import { type Phase, thermalColumns, type ThermalRow, thermalRow } from './rows.
 import { Sampler } from './sampler.ts';
 import { machineSensors } from './sensors/index.ts';
 import type { Sensors } from './sensors/sensors.ts';
-import { summariseThermal } from './summary.ts';
+import { speed, summariseThermal } from './summary.ts';
 
 const specSchema = suiteSpecSchema.extend({
   /** Drafts a cycle of the arms, in their order; 0 is plain decoding. */
@@ -69,6 +69,7 @@ export const thermal: Experiment<ThermalSpec, typeof thermalColumns, ThermalDocu
     const header = headerOf(suite, context);
     return { ...header, acceptance, seed, minutes, rounds, cool_down_s, ...summariseThermal(rows, seed) };
   },
+  rate: speed,
   headline: ({ legs }) =>
     legs.map(({ arm, tok_s, drift }) => `${arm} ${tok_s.toFixed(0)} tok/s, drift ${drift.value.toFixed(3)}`).join('; '),
 };

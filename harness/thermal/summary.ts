@@ -95,7 +95,9 @@ function rateOf(seconds: readonly ThermalRow[]): Rate {
   return { tokens: sum(seconds.map(({ emitted }) => emitted)), ms: seconds.length * 1000 };
 }
 
-function speed(seconds: readonly ThermalRow[]): number {
+/** Tokens a second in these seconds, a cool-down left out. */
+export function speed(rows: readonly ThermalRow[]): number {
+  const seconds = rows.filter(({ phase }) => phase === 'run');
   const { tokens, ms } = rateOf(seconds);
   return ratio(tokens, ms / 1000);
 }
