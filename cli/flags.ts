@@ -2,7 +2,7 @@ import { Errors, Flags } from '@oclif/core';
 import type { AcceptanceName } from '../runtime/index.ts';
 
 /** A number between two bounds; both may be met. */
-const number = Flags.custom<number, { above?: number; min?: number; max?: number }>({
+export const number = Flags.custom<number, { above?: number; min?: number; max?: number }>({
   parse: async (input, _context, { above = -Infinity, min = -Infinity, max = Infinity }) => {
     const value = Number(input);
     if (input.trim() === '' || !(value > above && value >= min && value <= max)) {
@@ -13,6 +13,19 @@ const number = Flags.custom<number, { above?: number; min?: number; max?: number
     }
     return value;
   },
+});
+
+/** Numbers with commas between them, each between two bounds. */
+export const numberList = Flags.custom<number[], { min: number; max: number; whole?: boolean }>({
+  parse: async (input, _context, { min, max, whole = false }) =>
+    input.split(',').map((part) => {
+      const value = Number(part);
+      if (part.trim() === '' || !(value >= min && value <= max) || (whole && !Number.isInteger(value))) {
+        const kind = whole ? 'whole numbers' : 'numbers';
+        throw new Errors.CLIError(`Expected ${kind} from ${min} to ${max} with commas between but received: ${input}`);
+      }
+      return value;
+    }),
 });
 
 const seed = Flags.custom<bigint>({

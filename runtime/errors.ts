@@ -130,6 +130,12 @@ const table = {
     507,
     'Use a smaller model, fewer bits or a shorter context.',
   ),
+  MTPLX_E_PEER: entry(
+    'Cannot compare with {server}: {problem}.',
+    1,
+    502,
+    'Run the command by hand and see what it says; it must serve /v1/completions or /v1/chat/completions.',
+  ),
   MTPLX_E_PROMPT_TOO_LONG: entry(
     'The prompt has {tokens} tokens, {limit} fit.',
     2,

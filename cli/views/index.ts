@@ -3,8 +3,12 @@ import type { AnyView } from './view.ts';
 
 /** Every experiment by its name, for the commands that find it in a stored run. */
 const views: Record<string, () => Promise<AnyView>> = {
+  acceptance: async () => (await import('./acceptance.ts')).acceptanceView,
   bench: async () => (await import('./bench.ts')).benchView,
   kernels: async () => (await import('./kernels.ts')).kernelsView,
+  compare: async () => (await import('./compare.ts')).compareView,
+  sweep: async () => (await import('./sweep.ts')).sweepView,
+  thermal: async () => (await import('./thermal.ts')).thermalView,
 };
 
 /** @throws MtplxError MTPLX_E_RUN_MISMATCH for an experiment that this version does not know */

@@ -1,6 +1,7 @@
 import type { Columns, RowOf } from '../experiments/columns.ts';
 import type { MeasuredGeneration, MeasuredStep } from './measure.ts';
 import type { Job } from './schedule.ts';
+import { tokensPerSecond } from './summary.ts';
 
 /** One row a step of a generation. Cells of the cycle are null in the row of the prefill's token. */
 export const generationColumns = {
@@ -105,4 +106,9 @@ function stepOf(row: GenerationRow): MeasuredStep {
     wall: row.wall_ns!,
   };
   return { tokens, cycle, atMs, logitHash };
+}
+
+/** Decoding speed of the generations of some rows, tokens a second: what a replay compares. */
+export function rateOfRows(rows: readonly GenerationRow[]): number {
+  return tokensPerSecond(generationsOf(rows, [...new Set(rows.map(({ prompt }) => prompt))]));
 }
