@@ -15,7 +15,7 @@ const textDepth = 3;
 const permutations = 9999;
 const textFalseAlarms = 1e-3;
 const textBegin = 88;
-const controlTemperature = 1;
+const controlTemperature = 2;
 
 /** Leviathan's texts have the target's law: token by token, after fixed drafts, and as whole texts. */
 export const distributionGate: Gate = {
@@ -50,7 +50,7 @@ export const distributionGate: Gate = {
       run: (context: GateContext) => testMutation(context, scale, name),
     })),
     {
-      key: 'control: texts at T = 1',
+      key: 'control: texts at T = 2',
       control: true,
       cost: { prefill: 2 * textBegin, steps: 1.6 * scale.mmd_texts * scale.mmd_tokens, seconds: 2 },
       run: (context) => testTexts(context, scale, controlTemperature),

@@ -35,7 +35,7 @@ async function agrees(folder: string, bound: number): Promise<void> {
   }
 }
 
-function within({ what, values, maxDiff: found }: Omit<GoldenDifference, 'histogram'>, bound: number): void {
+function within({ what, values, maxDiff: found }: Omit<GoldenDifference, 'bins'>, bound: number): void {
   assert.ok(values > 0, what);
   assert.ok(found <= bound, `${what}: differs by ${found}, bound ${bound}`);
 }

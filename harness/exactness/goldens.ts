@@ -6,6 +6,7 @@ import type { DrawSpec } from '../../runtime/engine/types.ts';
 import { toFloats } from '../../runtime/model/dtype.ts';
 import { embeddedModel } from '../../runtime/model/embedded.ts';
 import { readSafetensorsHeader } from '../../runtime/model/safetensors-header.ts';
+import { binDifferences } from '../experiments/difference-bins.ts';
 import { silent } from './sequences.ts';
 
 /** What a reference computed for one text; see fixtures/goldens/README.md. Rows are flat, [rows, width]. */
@@ -29,12 +30,9 @@ export interface GoldenDifference {
   what: string;
   values: number;
   maxDiff: number;
-  /** Values by the size of their difference; see `histogramEdges`. */
-  histogram: number[];
+  /** Values by the size of their difference; see harness/experiments/difference-bins.ts. */
+  bins: number[];
 }
-
-/** Differences below 1e-7, 1e-6 … 1e-1, and those above. */
-export const histogramEdges = [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1];
 
 /**
  * Golden tensors of a model: `golden.safetensors` in its folder; those of the embedded model lie beside it, in the
@@ -116,7 +114,7 @@ export async function goldenDifferences(
       what,
       values: drafts[r]!.ids.length,
       maxDiff: draftDifference(drafts[r]!, row),
-      histogram: histogramEdges.map(() => 0),
+      bins: [],
     });
   }
   return differences;
@@ -181,15 +179,11 @@ function logSoftmax(logits: Float32Array): Float32Array {
 }
 
 /** Largest difference, and how many there are of each size. NaN anywhere, or another length, is Infinity. */
-function sizes(found: Float32Array | number[], expected: Float32Array): { maxDiff: number; histogram: number[] } {
-  const histogram = [...histogramEdges, Infinity].map(() => 0);
-  if (found.length !== expected.length) return { maxDiff: Infinity, histogram };
-  let worst = 0;
-  expected.forEach((value, i) => {
+function sizes(found: Float32Array | number[], expected: Float32Array): { maxDiff: number; bins: number[] } {
+  if (found.length !== expected.length) return { maxDiff: Infinity, bins: [] };
+  const maxDiff = expected.reduce((worst, value, i) => {
     const difference = Math.abs(found[i]! - value);
-    worst = Math.max(worst, Number.isNaN(difference) ? Infinity : difference);
-    const bin = histogramEdges.findIndex((edge) => difference < edge);
-    histogram[bin < 0 ? histogramEdges.length : bin]! += 1;
-  });
-  return { maxDiff: worst, histogram };
+    return Number.isNaN(difference) ? Infinity : Math.max(worst, difference);
+  }, 0);
+  return { maxDiff, bins: binDifferences(found, expected) };
 }

@@ -1,6 +1,7 @@
 import type { EngineModel } from '../../runtime/engine/engine.ts';
+import { differenceBins } from '../experiments/difference-bins.ts';
 import type { Figures, Finding, Gate, GateContext } from './gate.ts';
-import { type Golden, goldenDifferences, goldenFile, histogramEdges, readGoldens, trunkRows } from './goldens.ts';
+import { type Golden, goldenDifferences, goldenFile, readGoldens, trunkRows } from './goldens.ts';
 
 /** Largest difference of a logit in float32; quantised weights meet activations of 16 bits (docs/numerics.md). */
 const bounds = { float: 2e-4, quantised: 2e-3 };
@@ -29,15 +30,15 @@ async function compareGoldens({ model, folder }: GateContext, shift: number): Pr
   const bound = model.request.quantized.length > 0 ? bounds.quantised : bounds.float;
   const texts = await readGoldens(goldenFile(folder.folder)!);
   const problems: string[] = [];
-  const histogram = [...histogramEdges, Infinity].map(() => 0);
+  const differences = Array.from({ length: differenceBins }, () => 0);
   const figures: Figures = { bound, values: 0, max_diff: 0, texts: texts.length, greedy_tokens: 0 };
   for (const golden of texts) {
     const ids = golden.ids.slice();
     ids[0] = (ids[0]! + shift) % model.request.spec.vocabSize;
-    for (const { what, values, maxDiff, histogram: counts } of await goldenDifferences(model, golden, ids)) {
+    for (const { what, values, maxDiff, bins } of await goldenDifferences(model, golden, ids)) {
       figures['values'] = Number(figures['values']) + values;
       figures['max_diff'] = Math.max(Number(figures['max_diff']), Math.min(maxDiff, Number.MAX_VALUE));
-      counts.forEach((count, i) => (histogram[i]! += count));
+      bins.forEach((count, i) => (differences[i]! += count));
       if (!(maxDiff <= bound)) problems.push(`${what}: differs by ${maxDiff}, bound ${bound}`);
     }
     const greedy = await greedyDifferences(model, { ...golden, ids });
@@ -45,7 +46,11 @@ async function compareGoldens({ model, folder }: GateContext, shift: number): Pr
     problems.push(...greedy.problems);
   }
   if (figures['values'] === 0) throw new Error('The goldens hold no values.');
-  return { passed: problems.length === 0, figures: { ...figures, histogram }, problem: problems[0] ?? null };
+  return {
+    passed: problems.length === 0,
+    figures: { ...figures, logit_diff_bins: differences },
+    problem: problems[0] ?? null,
+  };
 }
 
 /** With the golden's ids as history, the engine's argmax is its next id wherever the margin is safe. */
