@@ -103,9 +103,13 @@ said beforehand; a run that is stopped can be resumed. Exit codes: 0 verified, 2
     this.logToStderr(
       `${model.folder.name} (${scale}): about ${duration(predictedMs(spec))}, from ${times.step.toFixed(1)} ms a step`,
     );
-    return this.present(verifyView, (options) =>
-      runExperiment(verification(model), spec, { ...options, label: model.folder.name }),
-    );
+    try {
+      return await this.present(verifyView, (options) =>
+        runExperiment(verification(model), spec, { ...options, label: model.folder.name }),
+      );
+    } finally {
+      if (this.signal.aborted) this.logToStderr('To write the contract in the end: mtplx verify --resume <run>');
+    }
   }
 
   async #resume(name: string, modelFolder: string | undefined): Promise<VerifyResult> {

@@ -1,4 +1,4 @@
-import type { Figures, Finding, Gate, GateCase, GateContext, ModelFacts } from './gate.ts';
+import type { Cost, Figures, Finding, Gate, GateCase, GateContext, ModelFacts } from './gate.ts';
 import { cropOf, type Golden, goldenFile, readGoldens, trunkRows } from './goldens.ts';
 import { draftOf, overlap, rowAt, targetOf } from './head/overlap.ts';
 import { pairedInterval, warmRows, type Wiring, wiringBlocks, windowRows, wirings } from './head/variants.ts';
@@ -21,13 +21,13 @@ export const head: Gate = {
     ...windows(scale, facts).map(({ begin, rows }, i): GateCase => ({
       key: `window ${i + 1}`,
       control: false,
-      cost: { prefill: 2 * rows, seconds: (rows * facts.vocabSize) / 1e6 },
+      cost: windowCost(facts),
       run: (context) => measureWindow(context, begin, rows),
     })),
     {
       key: 'control',
       control: true,
-      cost: { prefill: 2 * windowRows(facts.vocabSize), seconds: 2 },
+      cost: windowCost(facts),
       run: async (context) => {
         const { figures } = await measureWindow(context, 0, windowRows(facts.vocabSize));
         const wrong = { ...figures, right: figures['swapped concat']!, 'swapped concat': figures['right']! };
@@ -46,6 +46,12 @@ export const head: Gate = {
 function windows({ head_tokens: tokens }: Scale, { vocabSize }: ModelFacts): { begin: number; rows: number }[] {
   const rows = windowRows(vocabSize);
   return Array.from({ length: Math.ceil(tokens / rows) }, (_, i) => ({ begin: i * rows, rows }));
+}
+
+/** The trunk once, the head four times, and five filtered rows a position. */
+function windowCost({ vocabSize }: ModelFacts): Cost {
+  const rows = windowRows(vocabSize);
+  return { prefill: 2 * rows, steps: rows / 20, seconds: 0.3 + 3e-8 * rows * vocabSize };
 }
 
 async function measureWindow(context: GateContext, begin: number, rows: number): Promise<Finding> {

@@ -197,3 +197,8 @@ function blockerOf({ exactness_baseline, speed_evidence }: OriginalContract): st
   const verdict = speed_evidence?.verdict;
   return verdict !== undefined && losingVerdicts.includes(verdict) ? `speed_evidence says ${verdict}` : null;
 }
+
+/** The schema of our contracts as JSON Schema; docs/mtplx_runtime.schema.json holds it. */
+export function contractJsonSchema(): object {
+  return z.toJSONSchema(contractSchema);
+}

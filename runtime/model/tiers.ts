@@ -107,9 +107,12 @@ export async function tierOfModel({ folder, hash, spec }: ModelFolder, backend: 
 }
 
 /** The tier of any folder. @throws MtplxError MTPLX_E_MODEL_NOT_FOUND where there is no model at all */
-export async function tierOfFolder(path: string, backend: string = 'cpu'): Promise<TierDecision> {
+export async function tierOfFolder(
+  path: string,
+  { backend = 'cpu', drafter }: { backend?: string; drafter?: string | undefined } = {},
+): Promise<TierDecision> {
   try {
-    return await tierOfModel(await openModelFolder(path), backend);
+    return await tierOfModel(await openModelFolder(path, { drafter }), backend);
   } catch (error) {
     if (!(error instanceof MtplxError) || error.code === 'MTPLX_E_MODEL_NOT_FOUND') throw error;
     const contract: ContractReading = { kind: 'absent' };
