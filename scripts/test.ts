@@ -35,6 +35,8 @@ await runSteps([
           ...counting('C++ tests under AddressSanitizer and UBSan', 'scripts/test-cpp.ts', '-DMTPLX_SANITIZE=ON'),
           env: { MTPLX_CPP_BUILD: 'build/asan' },
         },
+        counting('deliberate bugs', 'harness/exactness/mutations/run.ts'),
+        npm('contract of the embedded model', 'check:contract'),
         npm('no warnings under clang with libc++', 'check:warnings'),
         npm('greedy tokens of mlx-lm', 'check:mlx-lm'),
       ]

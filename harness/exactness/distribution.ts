@@ -28,7 +28,7 @@ export const distributionGate: Gate = {
     {
       key: 'tokens and fixed drafts',
       control: false,
-      cost: { prefill: 400, steps: 40 * 8, rows: 400, seconds: scale.draws / 8000 },
+      cost: { prefill: 400, steps: 40 * 8, rows: 400, seconds: scale.draws / 10_000 },
       run: (context) => testTokens(context, scale),
     },
     {
@@ -46,7 +46,7 @@ export const distributionGate: Gate = {
     ...listed.map((name) => ({
       key: `control: ${name}`,
       control: true,
-      cost: { seconds: scale.draws / 16_000 },
+      cost: { seconds: scale.draws / 60_000 },
       run: (context: GateContext) => testMutation(context, scale, name),
     })),
     {

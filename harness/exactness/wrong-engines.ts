@@ -57,8 +57,8 @@ export function otherPrecision(engine: GateEngine): GateEngine {
 /** A refused row becomes history, as a recurrent state that is rolled back one step too short. */
 export function rollbackTooShort(engine: GateEngine): GateEngine {
   return wrongEngine(engine, (sequence) => {
-    const { cycle, commit } = keepsOneMore(sequence);
-    return { cycle, commit };
+    const wrong = keepsOneMore(sequence);
+    return { cycle: (entry) => wrong.cycle(entry), commit: (keep) => wrong.commit(keep) };
   });
 }
 

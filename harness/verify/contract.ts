@@ -79,7 +79,14 @@ export function contractDifferences(committed: Contract, found: Contract): strin
     const { arch_id, mtp_depth_max, status, scale, model_hash, backend, numerics_version, sampler } = rest;
     const { suite, suite_sha256, prompts, max_tokens } = speed_evidence;
     return {
-      ...{ arch_id, mtp_depth_max, status, scale, model_hash, backend, numerics_version, sampler },
+      arch_id,
+      mtp_depth_max,
+      status,
+      scale,
+      model_hash,
+      backend,
+      numerics_version,
+      sampler,
       exactness_baseline,
       acceptance_by_depth,
       speed_evidence: { suite, suite_sha256, prompts, max_tokens },

@@ -138,17 +138,24 @@ async function speedSetup(
   return { suite: small, model, prompts: await encodePrompts(small, model), now };
 }
 
-function caseRow(gate: string, { key, control, passed, problem, figures, seconds }: CaseReport): VerifyRow {
+/** A case's report as a row. */
+export function caseRow(gate: string, { key, control, passed, problem, figures, seconds }: CaseReport): VerifyRow {
   const { logit_diff_bins: bins, ...others } = figures;
   return {
     ...emptyStep,
-    ...{ gate, case: key, control, passed, problem, seconds },
+    gate,
+    case: key,
+    control,
+    passed,
+    problem,
+    seconds,
     figures: JSON.stringify(others),
     logit_diff_bins: (bins as number[] | undefined) ?? null,
   };
 }
 
-function stepRow(row: GenerationRow): VerifyRow {
+/** A step of the speed run as a row. */
+export function stepRow(row: GenerationRow): VerifyRow {
   return { ...emptyCase, logit_diff_bins: null, ...row };
 }
 

@@ -7,7 +7,7 @@ import { gates } from '../exactness/gates.ts';
 import { scaleSchema, scales, type ScaleName } from '../exactness/scale.ts';
 import { chooseModel, modelChoice } from '../experiments/model.ts';
 import { loadSuite } from '../suites/suite.ts';
-import { measureSteps, milliseconds, type StepTimes, stepTimesSchema } from './prediction.ts';
+import { measureSteps, milliseconds, stepTimesSchema } from './prediction.ts';
 
 const count = z.int().min(1);
 
@@ -69,7 +69,7 @@ export interface VerifyOptions {
  */
 export async function verifySpec(model: Model, options: VerifyOptions): Promise<VerifySpec> {
   if (!model.folder.spec.mtp) throw new MtplxError('MTPLX_E_NO_MTP', { folder: model.folder.folder });
-  const common = {
+  return specOfSize(options.size, {
     model: await chooseModel(options.model),
     facts: factsOf(model),
     suite: chooseSuite(await loadSuite(suiteName)),
@@ -77,7 +77,14 @@ export async function verifySpec(model: Model, options: VerifyOptions): Promise<
     step_times: await measureSteps(model),
     threads: options.threads ?? null,
     backend: options.backend ?? 'cpu',
-  };
+  });
+}
+
+/** A default verification takes the largest scale that is predicted to fit its time, else the least. */
+export function specOfSize(
+  size: VerifyOptions['size'],
+  common: Omit<VerifySpec, 'scale_name' | 'scale' | 'speed'>,
+): VerifySpec {
   const withScale = (name: ScaleName): VerifySpec => {
     return {
       ...common,
@@ -86,7 +93,7 @@ export async function verifySpec(model: Model, options: VerifyOptions): Promise<
       speed: speeds[name],
     };
   };
-  if (options.size !== 'default') return withScale(options.size);
+  if (size !== 'default') return withScale(size);
   const candidates = defaultScales.map(withScale);
   return candidates.find((spec) => predictedMs(spec) <= defaultMs) ?? candidates.at(-1)!;
 }
@@ -128,5 +135,3 @@ export function predictedMs(spec: VerifySpec): number {
   const cases = plannedCases(spec).reduce((sum, { ms }) => sum + ms, 0);
   return cases + spec.speed.prompts * spec.speed.runs * speedMs(spec);
 }
-
-export type { StepTimes };

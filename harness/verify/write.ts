@@ -10,10 +10,7 @@ import { type Contract, contractName } from '../../runtime/model/contract.ts';
  */
 export async function contractTarget(modelFolder: string, out: string | undefined): Promise<string> {
   const given = resolve(out ?? modelFolder);
-  const isFolder = await stat(given).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+  const isFolder = out === undefined || (await isDirectory(given));
   const path = isFolder ? join(given, contractName) : given;
   const probe = `${path}.${process.pid}.probe`;
   try {
@@ -24,6 +21,13 @@ export async function contractTarget(modelFolder: string, out: string | undefine
     await rm(probe, { force: true });
   }
   return path;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }
 
 /** Writes the contract aside, flushes and renames it. @throws MtplxError MTPLX_E_UNWRITABLE, MTPLX_E_DISK_FULL */

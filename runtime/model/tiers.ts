@@ -72,7 +72,7 @@ export function decideTier(facts: TierFacts): TierDecision {
   const { status, model_hash, backend, numerics_version, gates, scale, verified_on } = contract.contract;
   const stale = [
     ...(model_hash === model.hash ? [] : ['another checkpoint']),
-    ...(backend === facts.backend ? [] : [`backend ${backend}`]),
+    ...(backend === facts.backend ? [] : [`backend ${backend as string}`]),
     ...(numerics_version === facts.numericsVersion
       ? []
       : [`numerics version ${numerics_version}, this is ${facts.numericsVersion}`]),

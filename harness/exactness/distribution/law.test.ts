@@ -47,7 +47,13 @@ function place(seed: number): Capture {
   const tokens = [q.q.ids[1]!, drafted.get(q.q.ids[1]!)!.q.q.ids[0]!];
   const second = drafted.get(tokens[0]!)!;
   return {
-    ...{ length: 10, prompt: 1, first: 2, p, q, drafted, emitted },
+    length: 10,
+    prompt: 1,
+    first: 2,
+    p,
+    q,
+    drafted,
+    emitted,
     prefix: { tokens, q: [q, second.q], p: [p, second.p, targetRow(seed + 7)] },
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EngineModel } from '../../../runtime/engine/engine.ts';
 import type { LoadRequest, TensorPlan } from '../../../runtime/engine/types.ts';
-import { isFloat, toFloats } from '../../../runtime/model/dtype.ts';
+import { dtypeBytes, isFloat, toFloats } from '../../../runtime/model/dtype.ts';
 import type { ModelFolder } from '../../../runtime/model/folder.ts';
 import { SafetensorsWriter } from '../../../runtime/model/safetensors-writer.ts';
 import { TensorReader } from '../../../runtime/model/tensor-reader.ts';
@@ -47,15 +47,25 @@ async function writeSwapped(file: string, plans: TensorPlan[], folder: ModelFold
     const outputs = plans.map((plan) => ({ name: plan.name, dtype: reader.dtype(plan), shape: plan.shape }));
     const writer = await SafetensorsWriter.create(file, outputs);
     for (const plan of plans) {
-      for await (const bytes of reader.rows(plan, 1)) {
-        const half = bytes.length / 2;
-        await writer.append(plan.name, Buffer.concat([bytes.subarray(half), bytes.subarray(0, half)]));
+      for await (const bytes of reader.rows(plan)) {
+        const row = plan.shape.at(-1)! * dtypeBytes[reader.dtype(plan)]!;
+        await writer.append(plan.name, halvesSwapped(bytes, row));
       }
     }
     await writer.finish();
   } finally {
     await reader.close();
   }
+}
+
+function halvesSwapped(rows: Uint8Array, rowBytes: number): Uint8Array {
+  const swapped = new Uint8Array(rows.length);
+  const half = rowBytes / 2;
+  for (let at = 0; at < rows.length; at += rowBytes) {
+    swapped.set(rows.subarray(at + half, at + rowBytes), at);
+    swapped.set(rows.subarray(at, at + half), at + half);
+  }
+  return swapped;
 }
 
 /** Effective weights of the trunk's last norm [H]. */

@@ -11,7 +11,7 @@ export type Wiring = (typeof wirings)[number];
 /** Positions at the beginning of a window, where every cache is cold. */
 export const warmRows = 16;
 /** A cold cache sees this many rows at most. */
-const coldRows = 4;
+const coldRows = 8;
 /** Positions whose mean is one observation: neighbours are not independent. */
 const blockRows = 16;
 

@@ -19,7 +19,7 @@ export interface MutationCase {
   where: 'engine build' | 'engine' | 'sampler' | 'loop' | 'head' | 'weights';
   gate: string;
   /** What the gate said against it; null when it said nothing. */
-  run(): Promise<string | null>;
+  run: () => Promise<string | null>;
 }
 
 export const faultyAddon = 'mtplx-faulty';
