@@ -15,7 +15,10 @@ const rules: Rule[] = [
   { from: /^(scripts|fixtures)\//, to: /^(scripts|fixtures|cli|harness|reports|runtime|native)\// },
   { from: /^cli\//, to: /^(cli|harness|reports|runtime)\// },
   { from: /^harness\//, to: /^(harness|runtime)\// },
-  { from: /^reports\//, to: /^(reports\/|harness\/record\.ts$|runtime\/(errors|package)\.ts$)/ },
+  {
+    from: /^reports\//,
+    to: /^(reports\/|harness\/(record|averages|intervals|experiments\/description)\.ts$|runtime\/(errors|package|atomic-file)\.ts$)/,
+  },
   { from: /^runtime\/engine\//, to: /^(runtime\/engine\/|runtime\/[^/]+$|native\/types\.ts$)/ },
   { from: /^runtime\/decoding\//, to: /^runtime\/(?!server\/|engine\/(?!types\.ts$))/ },
   { from: /^runtime\//, to: /^runtime\// },

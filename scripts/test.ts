@@ -1,5 +1,5 @@
 // `npm test`: build, lint, types, imports, TypeScript tests, C++ tests. With --ci also what takes longer or needs more
-// tools: format, unused code, manifest, start-up, clang with libc++, sanitizers, deliberate bugs, mlx-lm.
+// tools: format, unused code, manifest, figures and their records, start-up, clang with libc++, sanitizers, deliberate bugs, mlx-lm.
 import { runSteps, type Step } from './testing/steps.ts';
 
 const npm = (name: string, script: string): Step => ({ name, command: 'npm', args: ['run', '--silent', script] });
@@ -23,6 +23,7 @@ await runSteps([
         npm('format', 'check:format'),
         npm('unused code', 'check:unused'),
         npm('command manifest', 'check:manifest'),
+        npm('figures and their records', 'check:figures'),
         npm('start-up budget', 'check:startup'),
         npm('engine with deliberate bugs', 'build:faulty'),
       ]

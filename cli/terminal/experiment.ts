@@ -41,14 +41,25 @@ export async function presentRun<Spec, C extends Columns, Result>(
   view: ExperimentView<Spec, C, Result>,
   start: StartRun<FinishedRun<C, Result>>,
 ): Promise<Result> {
-  const { result } = await followRun(side, start);
+  const { result, folder } = await followRun(side, start);
   side.log(view.report(result));
+  await drawFigures(side, folder);
   const problem = view.failure(result);
   if (problem !== null) {
     side.logToStderr(`Error: ${problem}.`);
     process.exitCode = 1;
   }
   return result;
+}
+
+/** A run whose figures cannot be drawn is still a run. */
+async function drawFigures(side: CommandSide, folder: string): Promise<void> {
+  const { reportFolder, writeReport } = await import('../../reports/report.ts');
+  try {
+    await writeReport([folder], reportFolder(folder));
+  } catch (error) {
+    side.logToStderr(`The figures were not made (mtplx report ${folder} tries again): ${(error as Error).message}`);
+  }
 }
 
 function stopText({ done, total, folder }: RunProgress): string {
