@@ -25,8 +25,13 @@ export function chiSquareQuantile(tail: number, df: number): number {
   }
 }
 
-/** P(χ²(df, lambda) > x): central tails weighted by a Poisson distribution of mean lambda / 2. */
+/**
+ * P(χ²(df, lambda) > x): central tails weighted by a Poisson distribution of mean lambda / 2. Far below the mean it is 1:
+ * P(X <= df + lambda - 2 √((df + 2 lambda) t)) <= exp(-t) (L. Birgé, 2001, lemma 8.1).
+ */
 export function noncentralChiSquareSurvival(x: number, df: number, lambda: number): number {
+  const below = df + lambda - x;
+  if (below > 0 && below ** 2 > 4 * 40 * (df + 2 * lambda)) return 1;
   const mean = lambda / 2;
   const reach = 40 + 12 * Math.sqrt(mean);
   let sum = 0;

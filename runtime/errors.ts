@@ -193,6 +193,12 @@ const table = {
     'Check that config.json belongs to these weights.',
   ),
   MTPLX_E_TOKENIZER: entry('{file}: {problem}.', 3, 500, 'The folder needs the tokenizer.json of its own model.'),
+  MTPLX_E_UNVERIFIED: entry(
+    '{folder} is not verified: {reason}.',
+    3,
+    409,
+    'Run mtplx verify on the model, or leave --require-verified out.',
+  ),
   MTPLX_E_UNWRITABLE: entry(
     'Cannot write {path}: {reason}.',
     1,

@@ -16,4 +16,5 @@ export type { ChatMessage } from './model/chat-template.ts';
 export { type ErrorCode, MtplxError } from './errors.ts';
 export { type ConvertOptions, type ConvertResult, convertModel } from './model/convert.ts';
 export { embeddedModel } from './model/embedded.ts';
+export { type Tier, type TierDecision, tierOfFolder } from './model/tiers.ts';
 export { version } from './package.ts';

@@ -42,6 +42,8 @@ await runSteps([
           env: { MTPLX_CPP_BUILD: 'build/tsan' },
         },
         counting('kernels on NEON under qemu', 'scripts/test-neon.ts'),
+        counting('deliberate bugs', 'harness/exactness/mutations/run.ts'),
+        npm('contract of the embedded model', 'check:contract'),
         npm('no warnings under clang with libc++', 'check:warnings'),
         npm('greedy tokens of mlx-lm', 'check:mlx-lm'),
       ]

@@ -30,6 +30,7 @@ export default class Run extends BaseCommand {
     }),
     raw: Flags.boolean({ description: 'continue the prompt as it is, without chat template' }),
     stats: Flags.boolean({ description: 'show speed and acceptance at the end' }),
+    'require-verified': Flags.boolean({ description: 'refuse a model without a valid contract (mtplx verify)' }),
   };
 
   async run(): Promise<object> {
@@ -39,6 +40,7 @@ export default class Run extends BaseCommand {
     if (prompt === '') throw new MtplxError('MTPLX_E_OPTION', { option: 'prompt', problem: 'is empty' });
     const folder = flags.model ?? embeddedModel;
     if (flags.model === undefined) this.#note('Model: the embedded one (33 M parameters, code; --model names another)');
+    await this.#checkTier(folder, flags);
     const progress = new Progress();
     const model = await loadModel(folder, {
       backend: flags.backend,
@@ -69,6 +71,18 @@ export default class Run extends BaseCommand {
     } finally {
       await model.dispose();
     }
+  }
+
+  /** Warns of a model that was not verified here. @throws MtplxError MTPLX_E_UNVERIFIED when one was required */
+  async #checkTier(
+    folder: string,
+    flags: { backend: string; drafter?: string | undefined; 'require-verified': boolean },
+  ): Promise<void> {
+    const { MtplxError, tierOfFolder } = await import('../../runtime/index.ts');
+    const { tier, canRun, reason } = await tierOfFolder(folder, flags);
+    if (tier === 'verified' || !canRun) return;
+    if (flags['require-verified']) throw new MtplxError('MTPLX_E_UNVERIFIED', { folder, reason });
+    this.#note(`Warning: not verified: ${reason}`);
   }
 
   async #prompt(argument: string | undefined): Promise<string> {

@@ -9,6 +9,7 @@ const views: Record<string, () => Promise<AnyView>> = {
   compare: async () => (await import('./compare.ts')).compareView,
   sweep: async () => (await import('./sweep.ts')).sweepView,
   thermal: async () => (await import('./thermal.ts')).thermalView,
+  verify: async () => (await import('./verify.ts')).verifyView,
 };
 
 /** @throws MtplxError MTPLX_E_RUN_MISMATCH for an experiment that this version does not know */

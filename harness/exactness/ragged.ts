@@ -1,59 +1,65 @@
-import { cycleBatch } from '../../runtime/engine/sequence.ts';
-import type { CycleEntry, CycleResult } from '../../runtime/engine/types.ts';
-import { Comparison, disposeAll, entry, type Gate, prefilled, step } from './gate.ts';
+import type { CycleResult } from '../../runtime/engine/types.ts';
+import type { Comparison } from './comparison.ts';
+import type { Entry, GateSequence } from './engine.ts';
+import type { GateContext } from './gate.ts';
+import { disposeAll, entry, prefilled, step } from './sequences.ts';
 
-type Entry = Omit<CycleEntry, 'sequence'>;
+/** Where in the text a neighbour's history ends, and how long its prefill chunk is. */
+const besideLength = 33;
+const besideToken = 200;
+const chunkTokens = 90;
+const depths = [0, 3, 8];
 
-const position = 70;
+/** What is computed beside a row does not matter to it: `base` alone, beside B and beside B's prefill chunk. */
+export async function compareBeside(
+  context: GateContext,
+  base: GateSequence,
+  position: number,
+  comparison: Comparison,
+): Promise<void> {
+  const { tokens, engine } = context;
+  const { mtp } = engine.spec;
+  const beside = await prefilled({ ...context, tokens: tokens.subarray(150) }, besideLength);
+  for (const depth of mtp ? depths : [0]) {
+    const own = entry({ keep: 0, tokens: [tokens[position]!], depth });
+    const alone = await base.fork();
+    const expected = await alone.cycle(own);
+    const logits = await alone.rows('logits');
+    const hidden = await alone.rows('hidden');
+    await alone.commit(1 + depth);
+    const state = await alone.inspect();
+    const next = await step(alone, { keep: 0, tokens: [tokens[position + 1]!], depth });
 
-/** What is computed beside a row does not matter to it. */
-export const ragged: Gate = {
-  name: 'ragged',
-  claim: "rows of A are the same bits alone, beside B and beside B's prefill chunk",
-  run: (input) =>
-    Comparison.of('ragged', input, async (comparison) => {
-      const { tokens, model } = input;
-      const { mtp } = model.request.spec;
-      const a = await prefilled(input, position);
-      const b = await prefilled({ ...input, tokens: tokens.subarray(150) }, 33);
-      const own = entry({ keep: 0, tokens: [tokens[position]!], depth: mtp ? 3 : 0 });
+    for (const [name, index, entries] of batches(own, context)) {
+      const what = `position ${position}, M ${depth + 1} ${name}`;
+      const sequences = await Promise.all(entries.map((_, i) => (i === index ? base : beside).fork()));
+      const result = await engine.cycleBatch(entries.map((e, i) => ({ sequence: sequences[i]!, entry: e })));
+      const found = sequences[index]!;
+      comparison.addResults(what, expected, partOf(result, entries, index));
+      comparison.add(`${what}, logits`, logits, await found.rows('logits'));
+      comparison.add(`${what}, hidden`, hidden, await found.rows('hidden'));
+      await found.commit(1 + depth);
+      comparison.addStates(what, state, await found.inspect());
+      const after = await step(found, { keep: 0, tokens: [tokens[position + 1]!], depth });
+      comparison.addResults(`${what}, next cycle`, next, after);
+      await disposeAll(...sequences);
+    }
+    await alone.dispose();
+  }
+  await beside.dispose();
+}
 
-      const alone = await a.fork();
-      const expected = await alone.cycle(own);
-      const logits = await alone.rows('logits');
-      const hidden = await alone.rows('hidden');
-      await alone.commit(1 + own.depth);
-      const state = await alone.inspect();
-      const next = await step(alone, { keep: 0, tokens: [tokens[position + 1]!], depth: own.depth });
-
-      const verified = entry({ keep: 0, tokens: [tokens[200]!], depth: mtp ? 2 : 0 });
-      const plain = entry({ keep: 0, tokens: [tokens[200]!] });
-      const chunk = entry({ keep: 0, tokens: tokens.subarray(200, 290), logits: 'last' });
-      const batches: [what: string, index: number, entries: Entry[]][] = [
-        ['before a verification of B', 0, [own, verified]],
-        ['after a verification of B', 1, [verified, own]],
-        ['before a plain step of B', 0, [own, plain]],
-        ['after a plain step of B', 1, [plain, own]],
-        ["before B's prefill chunk", 0, [own, chunk]],
-        ["after B's prefill chunk", 1, [chunk, own]],
-        ['between two', 1, [chunk, own, verified]],
-      ];
-      for (const [what, index, entries] of batches) {
-        const sequences = await Promise.all(entries.map((_, i) => (i === index ? a : b).fork()));
-        const result = await cycleBatch(entries.map((e, i) => ({ sequence: sequences[i]!, entry: e })));
-        const found = sequences[index]!;
-        comparison.addResults(what, expected, partOf(result, entries, index));
-        comparison.add(`${what}, logits`, logits, await found.rows('logits'));
-        comparison.add(`${what}, hidden`, hidden, await found.rows('hidden'));
-        await found.commit(1 + own.depth);
-        comparison.addStates(what, state, await found.inspect());
-        const after = await step(found, { keep: 0, tokens: [tokens[position + 1]!], depth: own.depth });
-        comparison.addResults(`${what}, next cycle`, next, after);
-        await disposeAll(...sequences);
-      }
-      await disposeAll(a, b, alone);
-    }),
-};
+function batches(own: Entry, { engine, tokens }: GateContext): [what: string, index: number, entries: Entry[]][] {
+  const token = tokens[besideToken]!;
+  const verified = entry({ keep: 0, tokens: [token], depth: engine.spec.mtp ? 2 : 0 });
+  const plain = entry({ keep: 0, tokens: [token] });
+  const chunk = entry({ keep: 0, tokens: tokens.subarray(besideToken, besideToken + chunkTokens), logits: 'last' });
+  return [
+    ['before a verification of B', 0, [own, verified]],
+    ['after a plain step of B', 1, [plain, own]],
+    ["after B's prefill chunk and before a verification", 1, [chunk, own, verified]],
+  ];
+}
 
 function logitsRows({ logits, tokens, depth }: Entry): number {
   return { none: 0, last: 1, all: tokens.length + depth }[logits];

@@ -6,7 +6,8 @@ import { decode, decodeWith, type DecodingOptions, type DecodingStep } from './c
 import { uniform, type Uniforms, uniformsOf } from './random.ts';
 import { Tally } from './tally.ts';
 import { type Entry, type Faults, FakeTarget } from './testing/fake-target.ts';
-import { decodingOptions, filter, toyModel } from './testing/scenarios.ts';
+import { decodingOptions } from './testing/decoding-options.ts';
+import { filter, toyModel } from './testing/scenarios.ts';
 import type { ToyModel } from './testing/toy-model.ts';
 
 const test = suite('the cycle');

@@ -1,15 +1,21 @@
-// Runs the named gates (or all) on the embedded model and prints their reports as JSON: the child process of the
-// mutation tests, which set MTPLX_ADDON_NAME and MTPLX_FAULT.
+// Runs the cases of the named gates (or of all) on the embedded model until one fails and prints their reports as JSON:
+// the child process of the mutation suite, which sets MTPLX_ADDON_NAME and MTPLX_FAULT.
 import { embeddedModel, loadModel } from '../../../runtime/index.ts';
-import { bitGates } from '../gates.ts';
-import { gateText } from '../text.ts';
+import { factsOf, gateContext } from '../context.ts';
+import { type CaseReport, runCase } from '../gate.ts';
+import { gates } from '../gates.ts';
+import { scales } from '../scale.ts';
 
 const names = process.argv.slice(2);
 const model = await loadModel(embeddedModel);
-const tokens = await gateText((text) => model.encode(text));
-const reports = [];
-for (const gate of bitGates.filter(({ name }) => names.length === 0 || names.includes(name))) {
-  reports.push(await gate.run({ model: model.engine, tokens, failFast: true }));
+const context = { ...(await gateContext(model)), failFast: true };
+const reports: CaseReport[] = [];
+for (const gate of gates.filter(({ name }) => names.length === 0 || names.includes(name))) {
+  for (const gateCase of gate.cases(scales.least, factsOf(model)).filter(({ control }) => !control)) {
+    const report = await runCase(gateCase, context);
+    reports.push(report);
+    if (!report.passed) break;
+  }
 }
 await model.dispose();
 console.log(JSON.stringify(reports));

@@ -1,10 +1,10 @@
 import { leviathan } from '../acceptance/leviathan.ts';
-import type { AcceptanceRule } from '../acceptance/rule.ts';
 import { decodeWith } from '../cycle.ts';
 import type { DecodingOptions } from '../options.ts';
 import { type Purpose, purposes, type Uniforms } from '../random.ts';
 import { Enumeration } from './enumeration.ts';
 import { type Faults, FakeTarget } from './fake-target.ts';
+import { type RuleParts, ruleOf } from './rule-of.ts';
 import { naiveDistribution, rowOf, type ToyModel } from './toy-model.ts';
 
 export interface Scenario {
@@ -15,7 +15,7 @@ export interface Scenario {
 
 /** What a mutant puts in the place of the true part. */
 export interface Parts {
-  rule?: AcceptanceRule;
+  rule?: RuleParts;
   faults?: Faults;
   options?: (options: DecodingOptions) => DecodingOptions;
   /** Name of the number that a decision uses: equal names share one. */
@@ -67,10 +67,11 @@ export function jointDistribution({ model, prompt, options }: Scenario): Map<str
 
 async function oneRun(
   scenario: Scenario,
-  { rule = leviathan, faults = {}, options: change = (o) => o, site }: Parts,
+  { rule: parts, faults = {}, options: change = (o) => o, site }: Parts,
   enumeration: Enumeration,
 ): Promise<{ text: number[]; history: number[] }> {
   const { model, prompt, options } = scenario;
+  const rule = parts === undefined ? leviathan : ruleOf(parts);
   const target = new FakeTarget(model, [], faults);
   const text: number[] = [];
   const breakpoints = new Breakpoints(scenario, site !== undefined);

@@ -1,38 +1,9 @@
 import { residual } from '../acceptance/leviathan.ts';
-import type { AcceptanceRule } from '../acceptance/rule.ts';
-import { type Distribution, distribution, drawUniform, probability } from '../distribution.ts';
-import { purposes } from '../random.ts';
+import { type Distribution, distribution, probability } from '../distribution.ts';
+import { decodingOptions } from './decoding-options.ts';
 import type { Parts, Scenario } from './exactness.ts';
 import { candidatesOf, filtered } from './fake-target.ts';
-import { decodingOptions } from './scenarios.ts';
 import { logSumExp, rowCount, type ToyModel } from './toy-model.ts';
-
-/** Leviathan's rule in parts that can be replaced; with none replaced it is exact. */
-export function ruleOf(parts: {
-  /** Whether to accept, with its number, p and q of the draft, and the draft and its rows. */
-  accept?: (u: number, p: number, q: number, draft: number, row: Distribution) => boolean;
-  rest?: (p: Distribution, q: Distribution) => Distribution;
-  /** Row of the token after all of K drafts. */
-  bonusRow?: (k: number) => number;
-}): AcceptanceRule {
-  const { accept = (u, p, q) => u < p / q, rest = residual, bonusRow = (k) => k } = parts;
-  return (drafts, rows, position, uniforms) => {
-    for (const [i, { token, q }] of drafts.entries()) {
-      const p = rows[i]!;
-      const u = uniforms(position + i, purposes.accept);
-      if (accept(u, probability(p, token), probability(q, token), token, p)) continue;
-      const left = rest(p, q);
-      return {
-        accepted: i,
-        token: drawUniform(left, uniforms(position + i, purposes.residual)),
-        kind: 'correction',
-      };
-    }
-    const k = drafts.length;
-    const u = uniforms(position + k, purposes.target);
-    return { accepted: k, token: drawUniform(rows[bonusRow(k)]!, u), kind: 'bonus' };
-  };
-}
 
 /** Half precision as far as it matters here: 0 below half of its smallest number. */
 const half = (x: number) => (x < 2 ** -25 ? 0 : x);
@@ -43,7 +14,7 @@ const unnormalised = (p: Distribution, q: Distribution): Distribution => ({
 });
 
 /** Bugs that others shipped, and near relations; the enumeration must report every one. */
-export const mutants: Record<string, Parts> = {
+export const mutants = {
   'temperature not applied to p': { options: (o) => ({ ...o, sampler: { ...o.sampler, temperature: 1 } }) },
   'temperature not applied to the reported q': {
     faults: { reports: (logits, filter) => filtered(logits, { ...filter, temperature: 1 }) },
@@ -77,10 +48,10 @@ export const mutants: Record<string, Parts> = {
     site: (at, purpose, word) => (purpose <= 2 ? `${at}` : `${at} ${purpose} ${word}`),
   },
   'a q that underflows in half precision is an automatic accept': {
-    rule: ruleOf({ accept: (u, p, q) => half(q) === 0 || u < p / q }),
+    rule: { accept: (u, p, q) => half(q) === 0 || u < p / q },
   },
   'p and q that underflow in half precision are an automatic accept': {
-    rule: ruleOf({ accept: (u, p, q) => !(u >= half(p) / half(q)) }),
+    rule: { accept: (u, p, q) => !(u >= half(p) / half(q)) },
   },
   'the reported q underflows in half precision': {
     faults: {
@@ -90,18 +61,19 @@ export const mutants: Record<string, Parts> = {
       },
     },
   },
-  "accepting on the target's argmax": { rule: ruleOf({ accept: (_u, _p, _q, token, row) => token === row.ids[0] }) },
-  'always accepting': { rule: ruleOf({ accept: () => true }) },
-  'accepting with p, not p / q': { rule: ruleOf({ accept: (u, p) => u < p }) },
-  'accepting with q / p': { rule: ruleOf({ accept: (u, p, q) => u < q / p }) },
-  'the residual is not normalised': { rule: ruleOf({ rest: unnormalised }) },
-  'p in the place of the residual': { rule: ruleOf({ rest: (p) => p }) },
-  'q in the place of the residual': { rule: ruleOf({ rest: (_p, q) => q }) },
-  'the residual is (q - p)+': { rule: ruleOf({ rest: (p, q) => residual(q, p) }) },
-  'bonus from the row before': { rule: ruleOf({ bonusRow: (k) => Math.max(0, k - 1) }) },
+  "accepting on the target's argmax": { rule: { accept: (_u, _p, _q, token, row) => token === row.ids[0] } },
+  'always accepting': { rule: { accept: () => true } },
+  'accepting with p, not p / q': { rule: { accept: (u, p) => u < p } },
+  'accepting with q / p': { rule: { accept: (u, p, q) => u < q / p } },
+  'the residual is not normalised': { rule: { rest: unnormalised } },
+  'p in the place of the residual': { rule: { rest: (p) => p } },
+  'q in the place of the residual': { rule: { rest: (_p, q) => q } },
+  'the residual is (q - p)+': { rule: { rest: (p, q) => residual(q, p) } },
+  'bonus from the row before': { rule: { bonusRow: (k) => Math.max(0, k - 1) } },
   'target rows one too late': { faults: { row: (r, rows) => Math.min(r + 1, rows - 1) } },
   'target rows one too early': { faults: { row: (r) => Math.max(0, r - 1) } },
-};
+} satisfies Record<string, Parts>;
+export type MutantName = keyof typeof mutants;
 
 const filters = {
   cut: { temperature: 0.6, topP: 0.5, topK: 2 },

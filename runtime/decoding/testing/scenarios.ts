@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import type { Filter } from '../../engine/types.ts';
-import type { DecodingOptions } from '../options.ts';
 import type { Scenario } from './exactness.ts';
 import { onKnifeEdge, rowCount, type ToyModel } from './toy-model.ts';
 
@@ -32,21 +31,6 @@ export const filter: fc.Arbitrary<Filter> = fc.record({
   topP: fc.oneof(fc.constant(1), fc.double({ min: 0.05, max: 0.999, noNaN: true })),
   topK: fc.integer({ min: 0, max: 6 }),
 });
-
-export function decodingOptions(change: Partial<DecodingOptions> = {}): DecodingOptions {
-  const plain = { temperature: 1, topP: 1, topK: 0 };
-  return {
-    sampler: plain,
-    draftSampler: plain,
-    acceptance: 'leviathan',
-    key: { seed: 1n, choice: 0 },
-    depth: 1,
-    maxTokens: 2,
-    stopIds: new Set(),
-    vocabSize: 3,
-    ...change,
-  };
-}
 
 /** Sizes that can be enumerated in well under a second: a vocabulary, a depth, a number of tokens. */
 const sizes = [

@@ -1,7 +1,13 @@
-import type { EngineModel } from '../../../runtime/engine/engine.ts';
-import type { CycleEntry, DrawSpec } from '../../../runtime/engine/types.ts';
-import { toFloats } from '../../../runtime/model/dtype.ts';
-import { readTensors } from '../../../runtime/model/testing/files.ts';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { EngineModel } from '../../runtime/engine/engine.ts';
+import type { DrawSpec } from '../../runtime/engine/types.ts';
+import { toFloats } from '../../runtime/model/dtype.ts';
+import { embeddedModel } from '../../runtime/model/embedded.ts';
+import { readSafetensorsHeader } from '../../runtime/model/safetensors-header.ts';
+import { binDifferences } from '../experiments/difference-bins.ts';
+import { silent } from './sequences.ts';
 
 /** What a reference computed for one text; see fixtures/goldens/README.md. Rows are flat, [rows, width]. */
 export interface Golden {
@@ -17,26 +23,42 @@ export interface Golden {
   greedyMargins: Float32Array;
 }
 
-export type Crop = 'first' | 'last';
+/** Which positions the MTP logits of a golden are of. */
+type Crop = 'first' | 'last';
 
 export interface GoldenDifference {
   what: string;
   values: number;
   maxDiff: number;
+  /** Values by the size of their difference; see harness/experiments/difference-bins.ts. */
+  bins: number[];
+}
+
+/**
+ * Golden tensors of a model: `golden.safetensors` in its folder; those of the embedded model lie beside it, in the
+ * checkout alone. null without any.
+ */
+export function goldenFile(folder: string): string | null {
+  const embedded = join(dirname(embeddedModel), 'goldens/model-4bit.safetensors');
+  const file = folder === embeddedModel ? embedded : join(folder, 'golden.safetensors');
+  return existsSync(file) ? file : null;
 }
 
 /** Every text of a golden file: names are `text.what`, or `what` alone for a single text. */
 export async function readGoldens(path: string): Promise<Golden[]> {
-  const tensors = await readTensors(path);
+  const [{ tensors }, blob] = [await readSafetensorsHeader(path), await readFile(path)];
+  const bytesOf = (name: string): Uint8Array | null => {
+    const tensor = tensors.get(name);
+    return tensor ? blob.subarray(tensor.begin, tensor.end) : null;
+  };
   const prefixes = [...tensors.keys()].flatMap((key) => (/(^|\.)input_ids$/.test(key) ? [key.slice(0, -9)] : []));
   return prefixes.map((prefix) => {
     const floats = (name: string): Float32Array | null => {
-      const tensor = tensors.get(prefix + name);
-      return tensor ? toFloats(tensor.bytes, 'F32') : null;
+      const bytes = bytesOf(prefix + name);
+      return bytes ? toFloats(bytes, 'F32') : null;
     };
     const ids = (name: string): Int32Array => {
-      const bytes = tensors.get(prefix + name)?.bytes ?? new Uint8Array();
-      return new Int32Array(Uint8Array.from(bytes).buffer);
+      return new Int32Array(Uint8Array.from(bytesOf(prefix + name) ?? []).buffer);
     };
     return {
       name: prefix.slice(0, -1) || 'text',
@@ -50,13 +72,22 @@ export async function readGoldens(path: string): Promise<Golden[]> {
   });
 }
 
-/** Largest differences between the engine and a golden. `crop` says which positions the MTP logits are of. */
-export async function goldenDifferences(model: EngineModel, golden: Golden, crop: Crop): Promise<GoldenDifference[]> {
+/** The file of bf16 weights has the first positions, and no hidden rows of the head. */
+export function cropOf({ mtp }: Golden): Crop {
+  return mtp[0]!.hidden === null ? 'first' : 'last';
+}
+
+/** Differences between a golden and the engine. `ids`: the text that the engine reads, the golden's own by default. */
+export async function goldenDifferences(
+  model: EngineModel,
+  golden: Golden,
+  ids: Int32Array = golden.ids,
+): Promise<GoldenDifference[]> {
   const { vocabSize, hiddenSize } = model.request.spec;
-  const { ids } = golden;
+  const crop = cropOf(golden);
   const differences: GoldenDifference[] = [];
   const compare = (what: string, found: Float32Array | number[], expected: Float32Array) => {
-    differences.push({ what: `${golden.name}, ${what}`, values: expected.length, maxDiff: maxDiff(found, expected) });
+    differences.push({ what: `${golden.name}, ${what}`, values: expected.length, ...sizes(found, expected) });
   };
 
   const { logits, hidden } = await trunkRows(model, ids);
@@ -79,7 +110,12 @@ export async function goldenDifferences(model: EngineModel, golden: Golden, crop
   for (let r = 0; r < rows; r++) {
     const row = golden.mtp[0]!.logits.subarray(r * vocabSize, (r + 1) * vocabSize);
     const what = `${golden.name}, draft at position ${begin + r}`;
-    differences.push({ what, values: drafts[r]!.ids.length, maxDiff: draftDifference(drafts[r]!, row) });
+    differences.push({
+      what,
+      values: drafts[r]!.ids.length,
+      maxDiff: draftDifference(drafts[r]!, row),
+      bins: [],
+    });
   }
   return differences;
 }
@@ -115,16 +151,6 @@ async function firstDrafts(
   return drafts;
 }
 
-/** A cycle that reports nothing. */
-export const silent: Omit<CycleEntry, 'sequence' | 'keep' | 'tokens'> = {
-  depth: 0,
-  draft: null,
-  logits: 'none',
-  candidates: { temperature: 1, count: 1 },
-  draw: null,
-  edits: [],
-};
-
 /** Drafts over the whole vocabulary at T = 1, so that their q is the softmax of the head's logits. */
 export const wholeDraft: DrawSpec = {
   filter: { temperature: 1, topP: 1, topK: 0 },
@@ -152,11 +178,12 @@ function logSoftmax(logits: Float32Array): Float32Array {
   return logits.map((logit) => logit - top - Math.log(sum));
 }
 
-/** NaN anywhere, or another length, is Infinity. */
-function maxDiff(found: Float32Array | number[], expected: Float32Array): number {
-  if (found.length !== expected.length) return Infinity;
-  return expected.reduce((worst, value, i) => {
+/** Largest difference, and how many there are of each size. NaN anywhere, or another length, is Infinity. */
+function sizes(found: Float32Array | number[], expected: Float32Array): { maxDiff: number; bins: number[] } {
+  if (found.length !== expected.length) return { maxDiff: Infinity, bins: [] };
+  const maxDiff = expected.reduce((worst, value, i) => {
     const difference = Math.abs(found[i]! - value);
     return Number.isNaN(difference) ? Infinity : Math.max(worst, difference);
   }, 0);
+  return { maxDiff, bins: binDifferences(found, expected) };
 }

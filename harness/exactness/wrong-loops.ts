@@ -1,8 +1,8 @@
-import type { DecodingTarget } from '../../../runtime/decoding/cycle.ts';
-import { type Distribution, distribution, drawGumbel } from '../../../runtime/decoding/distribution.ts';
-import { uniformsOf } from '../../../runtime/decoding/random.ts';
-import type { CycleEntry, CycleResult } from '../../../runtime/engine/types.ts';
-import type { TextOptions, Wrap } from '../decoded.ts';
+import type { DecodingTarget } from '../../runtime/decoding/cycle.ts';
+import { type Distribution, distribution, drawGumbel } from '../../runtime/decoding/distribution.ts';
+import { uniformsOf } from '../../runtime/decoding/random.ts';
+import type { CycleEntry, CycleResult } from '../../runtime/engine/types.ts';
+import type { TextOptions, Wrap } from './decoded.ts';
 
 /** Bugs of a decoding loop, put between the loop and the engine. */
 
@@ -51,7 +51,7 @@ export const noiseByRow: Wrap = (target, { sampler, key }: TextOptions) =>
   });
 
 /** A refused draft becomes history in place of being dropped. */
-export const keepsOneMore: Wrap = (target) => {
+export function keepsOneMore(target: DecodingTarget): DecodingTarget {
   let rows = 0;
   const more = (keep: number) => Math.min(keep + 1, rows);
   return {
@@ -62,4 +62,4 @@ export const keepsOneMore: Wrap = (target) => {
       return result;
     },
   };
-};
+}

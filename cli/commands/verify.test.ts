@@ -1,0 +1,93 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { embeddedModel } from '../../runtime/index.ts';
+import { openModelFolder } from '../../runtime/model/folder.ts';
+import { aContract, originals } from '../../runtime/model/testing/contracts.ts';
+import { numericsVersion } from '../../runtime/numerics.ts';
+import { packageRoot } from '../../runtime/package.ts';
+
+const test = suite<{ folder: string; model: string }>('mtplx verify');
+
+test.before.each((context) => {
+  context.folder = mkdtempSync(join(tmpdir(), 'mtplx-verify-cli-'));
+  context.model = join(context.folder, 'model');
+  cpSync(embeddedModel, context.model, { recursive: true });
+  rmSync(join(context.model, 'mtplx_runtime.json'), { force: true });
+});
+test.after.each(({ folder }) => rmSync(folder, { recursive: true }));
+
+function mtplx(cwd: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  const env = { ...process.env, MTPLX_DEV: '1' };
+  const bin = join(packageRoot, 'bin/mtplx.js');
+  return spawnSync(process.execPath, [bin, ...args], { cwd, env, encoding: 'utf8', timeout: 300_000 });
+}
+
+test('--list shows every gate with its claim and its control', ({ folder }) => {
+  const { status, stdout, stderr } = mtplx(folder, 'verify', '--list', '--json');
+  assert.is(status, 0, stderr);
+  const { gates } = JSON.parse(stdout) as { gates: { name: string; claim: string; control: string }[] };
+  for (const name of [
+    'verify-vs-ar',
+    'commit',
+    'prefill',
+    'restore',
+    'identity',
+    'distribution',
+    'sampler-oracle',
+    'head',
+    'reference',
+  ])
+    assert.ok(
+      gates.some((gate) => gate.name === name && gate.claim && gate.control),
+      name,
+    );
+});
+
+test('a model without MTP head: exit 2; a place that cannot be written: known before anything runs', ({
+  folder,
+  model,
+}) => {
+  rmSync(join(model, 'mtp.safetensors'));
+  const headless = mtplx(folder, 'verify', model, '--quick');
+  assert.is(headless.status, 2, headless.stderr);
+  assert.match(headless.stderr, /MTPLX_E_NO_MTP/);
+  const unwritable = mtplx(folder, 'verify', '--quick', '--out', join(folder, 'none', 'contract.json'));
+  assert.is(unwritable.status, 1);
+  assert.match(unwritable.stderr, /MTPLX_E_UNWRITABLE/);
+  assert.equal(readdirSync(folder), ['model']);
+});
+
+test('--check without a contract of ours says what is there', ({ folder, model }) => {
+  const missing = mtplx(folder, 'verify', model, '--check');
+  assert.is(missing.status, 3, missing.stderr);
+  assert.match(missing.stderr, /there is no such file; mtplx verify makes it/);
+  writeFileSync(join(model, 'mtplx_runtime.json'), JSON.stringify(originals.optimized));
+  assert.match(mtplx(folder, 'verify', model, '--check').stderr, /a contract of the Python original/);
+});
+
+test('run warns of an unverified model, --require-verified refuses it, and a contract settles it', async ({
+  folder,
+  model,
+}) => {
+  const run = (...args: string[]) => mtplx(folder, 'run', '--model', model, '--raw', '-n', '4', ...args, 'def f(');
+  const warned = run();
+  assert.is(warned.status, 0, warned.stderr);
+  assert.match(warned.stderr, /Warning: not verified: the model has no mtplx_runtime\.json; mtplx verify/);
+  const refused = run('--require-verified');
+  assert.is(refused.status, 3);
+  assert.is(refused.stdout, '');
+  assert.match(refused.stderr, /MTPLX_E_UNVERIFIED/);
+  const { hash } = await openModelFolder(model);
+  const contract = aContract({ model_hash: hash, numerics_version: numericsVersion });
+  writeFileSync(join(model, 'mtplx_runtime.json'), JSON.stringify(contract));
+  const verified = run('--require-verified');
+  assert.is(verified.status, 0, verified.stderr);
+  assert.not.match(verified.stderr, /Warning/);
+  assert.not.ok(existsSync(join(folder, 'mtplx-runs')));
+});
+
+test.run();

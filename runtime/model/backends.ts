@@ -1,0 +1,3 @@
+/** Backends that a contract may hold for. */
+export const engineBackends = ['cpu'] as const;
+export type Backend = (typeof engineBackends)[number];
