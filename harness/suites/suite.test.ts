@@ -1,13 +1,24 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MtplxError } from '../../runtime/errors.ts';
-import { frozenSuites, loadSuite, parseSuite, suiteFile } from './suite.ts';
+import { embeddedModel } from '../../runtime/model/embedded.ts';
+import { loadTokenizer } from '../../runtime/model/tokenizer.ts';
+import { packageRoot } from '../../runtime/package.ts';
+import { skip } from '../../scripts/testing/skip.ts';
+import { buildContextSuite, sourceCommit } from './build-context-4k.ts';
+import { frozenSuites, loadSuite, parseSuite, promptText, suiteFile } from './suite.ts';
 
 const test = suite('suites');
 const main = 'cold-long-code-192';
+const hottest = { temperature: 1.5, top_p: 1, top_k: 0 };
+
+function hasSources(): boolean {
+  return spawnSync('git', ['cat-file', '-e', sourceCommit], { cwd: packageRoot }).status === 0;
+}
 
 function codeOf(action: () => unknown): string {
   try {
@@ -74,6 +85,36 @@ test('one changed byte is found, and so is a wrong field under the right hash', 
     codeOf(() => parseSuite(wrong, 'x', hash(wrong))),
     'MTPLX_E_FILE_BROKEN',
   );
+});
+
+test('each suite asks for what its name says', async () => {
+  const settingsOf = async (name: string) => (await loadSuite(name)).settings;
+  assert.is((await settingsOf('long-code-1k')).max_tokens, 1024);
+  const chat = await settingsOf('chat');
+  assert.ok(chat.chat_template && !chat.ignore_stop_tokens);
+  const hot = await settingsOf('random-hot-192');
+  assert.equal([hot.sampler, hot.draft_sampler], [hottest, hottest]);
+  const tools = await loadSuite('tools-json');
+  for (const prompt of tools.prompts) {
+    // An open transcript: closing what is open makes it whole.
+    const whole = JSON.parse(`${promptText(prompt)} "x", "arguments": {} } } ] } ] }`) as { messages: unknown[] };
+    assert.ok(whole.messages.length >= 3, prompt.id);
+  }
+});
+
+test('context-4k has prompts of just under 4,096 tokens', async () => {
+  const tokenizer = await loadTokenizer(join(embeddedModel, 'tokenizer.json'));
+  const { prompts } = await loadSuite('context-4k');
+  assert.is(prompts.length, 4);
+  for (const prompt of prompts) {
+    const { length } = await tokenizer.encode(promptText(prompt));
+    assert.ok(length > 4096 - 64 && length <= 4096, `${prompt.id}: ${length}`);
+  }
+});
+
+const withHistory = hasSources() ? test : skip(test, 'the commit that context-4k was built from is not in the history');
+withHistory('context-4k is built from the history again, byte for byte', async () => {
+  assert.is(await buildContextSuite(), readFileSync(suiteFile('context-4k'), 'utf8'));
 });
 
 test.run();
