@@ -1,5 +1,9 @@
 import { Command, Errors } from '@oclif/core';
+import type { Columns } from '../harness/experiments/columns.ts';
+import type { FinishedRun } from '../harness/experiments/run.ts';
 import { asMtplxError, MtplxError } from '../runtime/errors.ts';
+import type { CommandSide, StartRun } from './terminal/experiment.ts';
+import type { ExperimentView } from './views/view.ts';
 
 const signalExit = { SIGINT: 130, SIGTERM: 143 } as const;
 
@@ -25,6 +29,29 @@ export abstract class BaseCommand extends Command {
     this.#received = signal;
     this.#abort.abort(new MtplxError('MTPLX_E_ABORTED', { reason: name }));
   };
+
+  /** Runs an experiment with a progress line and prints its report. @returns its document, for --json */
+  protected async present<Spec, C extends Columns, Result>(
+    view: ExperimentView<Spec, C, Result>,
+    start: StartRun<FinishedRun<C, Result>>,
+  ): Promise<Result> {
+    const { presentRun } = await import('./terminal/experiment.ts');
+    return presentRun(this.#side(), view, start);
+  }
+
+  /** Runs an experiment with a progress line. */
+  protected async follow<T>(start: StartRun<T>): Promise<T> {
+    const { followRun } = await import('./terminal/experiment.ts');
+    return followRun(this.#side(), start);
+  }
+
+  #side(): CommandSide {
+    return {
+      signal: this.signal,
+      log: (text) => this.log(text),
+      logToStderr: (text) => this.logToStderr(text),
+    };
+  }
 
   protected override async init(): Promise<void> {
     await super.init();

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { arch, availableParallelism, cpus, loadavg, machine, platform, release, totalmem } from 'node:os';
 import { z } from 'zod';
 
@@ -16,11 +16,18 @@ export const machineSchema = z.strictObject({
   /** Running processes, mean of the last 1, 5 and 15 minutes, when the measurement began: an idle machine has about 0. */
   load_average: z.tuple([z.number(), z.number(), z.number()]),
   node: z.string(),
+  /** Names of the temperature sensors; empty where the system shows none, as most virtual machines do. */
+  temperature_sensors: z.array(z.string()),
 });
 
 /** The machine that numbers were taken on. */
 export type Machine = z.infer<typeof machineSchema>;
 
+/** Hardware monitors and thermal zones of Linux. */
+const sensorFolders = [
+  { folder: '/sys/class/hwmon', name: 'name', reading: /^temp\d+_input$/ },
+  { folder: '/sys/class/thermal', name: 'type', reading: /^temp$/ },
+];
 const governorFile = '/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor';
 
 export async function describeMachine(): Promise<Machine> {
@@ -36,5 +43,17 @@ export async function describeMachine(): Promise<Machine> {
     governor: governor?.trim() ?? null,
     load_average: loadavg() as Machine['load_average'],
     node: process.version,
+    temperature_sensors: await temperatureSensors(),
   };
+}
+
+async function temperatureSensors(): Promise<string[]> {
+  const names: string[] = [];
+  for (const { folder, name, reading } of sensorFolders)
+    for (const device of (await readdir(folder).catch((): string[] => [])).toSorted()) {
+      const files = await readdir(`${folder}/${device}`).catch(() => []);
+      const label = (await readFile(`${folder}/${device}/${name}`, 'utf8').catch(() => device)).trim();
+      names.push(...files.filter((file) => reading.test(file)).map((file) => `${label}/${file}`));
+    }
+  return names;
 }

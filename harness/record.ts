@@ -1,5 +1,4 @@
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import {
   CompressionType,
@@ -20,9 +19,6 @@ export interface RecordColumn {
   type: DataType;
   values: readonly unknown[];
 }
-
-/** Where experiments leave their records, below the working directory. */
-export const recordFolder = 'mtplx-runs';
 
 compressionRegistry.set(CompressionType.ZSTD, {
   encode: (bytes) => zstdCompressSync(bytes),
@@ -52,7 +48,7 @@ export interface ExperimentRecord {
 
 const magic = Buffer.from('ARROW1');
 
-/** Reads a record. @throws MtplxError MTPLX_E_FILE_BROKEN */
+/** Reads a record. @throws MtplxError MTPLX_E_RUN_BROKEN */
 export async function readRecord(file: string): Promise<ExperimentRecord> {
   try {
     const bytes = await readFile(file);
@@ -64,55 +60,6 @@ export async function readRecord(file: string): Promise<ExperimentRecord> {
       Object.fromEntries(names.map((name) => [name, row[name] instanceof Vector ? [...row[name]] : row[name]]));
     return { metadata: Object.fromEntries(table.schema.metadata), rows: table.toArray().map(plain) };
   } catch (cause) {
-    throw new MtplxError('MTPLX_E_FILE_BROKEN', { file, problem: (cause as Error).message }, { cause });
-  }
-}
-
-/**
- * A record that is being made. `create` shows at once whether it can be written; the file gets its name when it is
- * whole, so that what lies under that name never is a part.
- */
-export class RecordFile {
-  /** Name of the whole file. */
-  readonly path: string;
-  readonly #partial: string;
-
-  private constructor(path: string) {
-    this.path = path;
-    this.#partial = `${path}.partial`;
-  }
-
-  /** @throws MtplxError MTPLX_E_UNWRITABLE, MTPLX_E_DISK_FULL */
-  static async create(folder: string, name: string): Promise<RecordFile> {
-    const record = new RecordFile(join(folder, `${name}.arrow`));
-    await record.#writing(async () => {
-      await mkdir(folder, { recursive: true });
-      await (await open(record.#partial, 'w')).close();
-    });
-    return record;
-  }
-
-  /** @throws MtplxError MTPLX_E_UNWRITABLE, MTPLX_E_DISK_FULL */
-  async write(bytes: Uint8Array): Promise<void> {
-    await this.#writing(async () => {
-      await writeFile(this.#partial, bytes);
-      await rename(this.#partial, this.path);
-    });
-  }
-
-  /** Leaves nothing behind of a record that was not written. */
-  async discard(): Promise<void> {
-    await rm(this.#partial, { force: true });
-  }
-
-  async #writing(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
-      throw code === 'ENOSPC' || code === 'EDQUOT'
-        ? new MtplxError('MTPLX_E_DISK_FULL', { path: this.path }, { cause })
-        : new MtplxError('MTPLX_E_UNWRITABLE', { path: this.path, reason: message }, { cause });
-    }
+    throw new MtplxError('MTPLX_E_RUN_BROKEN', { file, problem: (cause as Error).message }, { cause });
   }
 }

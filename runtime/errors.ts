@@ -130,6 +130,25 @@ const table = {
     500,
     'Convert the model again, or correct the quantization entry of config.json.',
   ),
+  MTPLX_E_RUN_BROKEN: entry(
+    '{file}: {problem}.',
+    1,
+    500,
+    'The run cannot be used. Move its folder away and run the experiment again.',
+  ),
+  MTPLX_E_RUN_BUSY: entry('Process {pid} is working on {run}.', 2, 409, 'Wait until it ends, or stop it with Ctrl-C.'),
+  MTPLX_E_RUN_MISMATCH: entry(
+    'This run cannot be continued or repeated here: {problem}.',
+    2,
+    409,
+    'Use what the run used (mtplx runs shows it), or start a new run.',
+  ),
+  MTPLX_E_RUN_NOT_FOUND: entry(
+    'There is no run in {run}.',
+    2,
+    404,
+    'See mtplx runs, or give the path of a folder that holds a spec.json.',
+  ),
   MTPLX_E_SEQUENCE_LOST: entry(
     'An earlier error left this sequence in an unknown state: {problem}.',
     1,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { modelSchema } from '../experiments/description.ts';
 import { machineSchema } from '../machine.ts';
 
 const count = z.int().min(0);
@@ -79,6 +80,8 @@ export const benchSchema = z.strictObject({
   draft_sampler: filter,
   acceptance: z.enum(['leviathan', 'coupled']),
   mtplx: z.string(),
+  /** See runtime/numerics.ts. */
+  numerics_version: z.int().min(1),
   /** Checked-out commit and whether files differ from it; null for an installed package. */
   commit: z.string().nullable(),
   dirty: z.boolean().nullable(),
@@ -87,8 +90,7 @@ export const benchSchema = z.strictObject({
   machine: machineSchema,
   backend: z.string(),
   engine: z.strictObject({ mlx: z.string(), isa: z.string(), threads: z.int().min(1), compiler: z.string() }),
-  /** `hash` names the checkpoint; see runtime/model/hash.ts. */
-  model: z.strictObject({ name: z.string(), hash: z.string().length(64), family: z.string(), weight_bytes: count }),
+  model: modelSchema,
   /** Largest resident size of the process so far, the load of the model included. */
   peak_rss_bytes: count,
   /** Path of the record: one row a cycle. */

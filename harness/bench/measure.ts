@@ -1,6 +1,7 @@
 import { type CycleRecord, decode, type DecodingOptions } from '../../runtime/decoding/cycle.ts';
 import type { Model } from '../../runtime/index.ts';
 import { MtplxError } from '../../runtime/errors.ts';
+import { LogitHashes } from '../experiments/logit-hash.ts';
 import type { Suite, SuiteFilter } from '../suites/suite.ts';
 import type { Job } from './schedule.ts';
 
@@ -10,12 +11,14 @@ export interface MeasuredStep {
   cycle: CycleRecord | null;
   /** Milliseconds from the start of the prefill until these tokens were there. */
   atMs: number;
+  /** Of the native call that these tokens came from. */
+  logitHash: string;
 }
 
 export interface MeasuredGeneration {
   job: Job;
   promptTokens: number;
-  /** Milliseconds from the start of the benchmark. */
+  /** Milliseconds from the start of the run. */
   beginMs: number;
   steps: MeasuredStep[];
 }
@@ -23,7 +26,7 @@ export interface MeasuredGeneration {
 /**
  * Makes one generation from an empty sequence. Text is left out: tokenizing and detokenizing cost every arm the same.
  * Plain decoding keeps no state for the MTP head, as it would without one.
- * @param origin the moment, in performance.now()'s milliseconds, from which `beginMs` counts
+ * @param now the run's clock, milliseconds
  * @throws the signal's reason after an abort
  */
 export async function measure(
@@ -31,13 +34,18 @@ export async function measure(
   prompt: Int32Array,
   job: Job,
   options: DecodingOptions,
-  origin: number,
+  now: () => number,
 ): Promise<MeasuredGeneration> {
-  const steps: MeasuredStep[] = [];
+  const steps: Omit<MeasuredStep, 'logitHash'>[] = [];
+  const hashes = new LogitHashes();
+  const beginMs = now();
   const begin = performance.now();
   const sequence = await model.engine.createSequence({ mtp: job.arm.depth > 0 });
   try {
-    for await (const { tokens, cycle, finish } of decode(sequence, prompt, 0, options)) {
+    for await (const { tokens, cycle, finish } of decode(sequence, prompt, 0, {
+      ...options,
+      onResult: hashes.observe,
+    })) {
       if (finish === 'abort')
         throw options.signal?.reason ?? new MtplxError('MTPLX_E_ABORTED', { reason: 'the caller asked for it' });
       steps.push({ tokens, cycle, atMs: performance.now() - begin });
@@ -45,7 +53,9 @@ export async function measure(
   } finally {
     await sequence.dispose();
   }
-  return { job, promptTokens: prompt.length, beginMs: begin - origin, steps };
+  const logitHashes = hashes.take(steps.length);
+  const hashed = steps.map((step, i) => ({ ...step, logitHash: logitHashes[i]! }));
+  return { job, promptTokens: prompt.length, beginMs, steps: hashed };
 }
 
 /** How a suite decodes one job. */

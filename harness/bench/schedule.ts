@@ -27,6 +27,11 @@ export function jobSeed(seed: number, prompt: number, run: number): number {
   return seed + prompt + seedsPerRun * run;
 }
 
+/** Names a job in its schedule: `leviathan/0/py-sum/mtp-d3`. `prompts` are the suite's ids. */
+export function jobKey({ acceptance, run, prompt, arm }: Job, prompts: readonly string[]): string {
+  return [acceptance, run, prompts[prompt], arm.name].join('/');
+}
+
 /**
  * All generations in the order in which they run: run by run, prompt by prompt, the arms taking turns. Which arm begins
  * moves on with every prompt, so that a machine that warms up or slows down treats all alike.

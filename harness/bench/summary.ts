@@ -90,7 +90,7 @@ function compare(arm: Arm, generations: readonly MeasuredGeneration[]): Comparis
 }
 
 /** Tokens after the first of each generation, and the time from the first to the last. */
-function tokensPerSecond(generations: readonly MeasuredGeneration[]): number {
+export function tokensPerSecond(generations: readonly MeasuredGeneration[]): number {
   const tokens = sum(generations.map(({ steps }) => sum(steps.slice(1).map((step) => step.tokens.length))));
   const ms = sum(generations.map(({ steps }) => (steps.at(-1)?.atMs ?? 0) - (steps[0]?.atMs ?? 0)));
   return ratio(tokens, ms / 1000);

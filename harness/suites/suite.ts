@@ -13,7 +13,7 @@ const filter = z.strictObject({
   top_k: z.int().min(0),
 });
 
-const suiteSchema = z.strictObject({
+export const suiteSchema = z.strictObject({
   name: z.string(),
   /** Grows with every change of prompts or settings: results of two versions must not be compared. */
   spec_version: z.int().min(1),

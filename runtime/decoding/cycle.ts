@@ -147,6 +147,7 @@ class DecodingLoop {
   async #call(entry: Parameters<DecodingTarget['cycle']>[0]): Promise<CycleResult> {
     const result = await this.#target.cycle(entry);
     this.#keep = 0;
+    this.#options.onResult?.(result);
     return result;
   }
 

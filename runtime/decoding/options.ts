@@ -28,6 +28,8 @@ export interface DecodingOptions {
   vocabSize: number;
   /** Prompt tokens a prefill cycle. */
   prefillChunk?: number;
+  /** Sees every result of the engine, for experiments; called inside the cycle, so it should only keep the reference. */
+  onResult?: ((result: CycleResult) => void) | undefined;
   /** Ends the text before the next native call; the one in flight is finished first. */
   signal?: AbortSignal | undefined;
 }

@@ -1,5 +1,6 @@
-import { chmod, mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { syncFolder } from '../atomic-file.ts';
 import { MtplxError } from '../errors.ts';
 import { planConversion } from './convert-plan.ts';
 import type { ConvertedTensor } from './convert-plan.ts';
@@ -180,15 +181,6 @@ async function writeSmallFiles(model: ModelFolder, folder: string, options: Conv
 
 async function writeSynced(path: string, content: string | Uint8Array): Promise<void> {
   await writeFile(path, content, { flush: true });
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function json(value: unknown): string {

@@ -7,7 +7,8 @@ const defaultDepth = 3;
 export default class BenchRun extends BaseCommand {
   static override summary = 'Measure speculative decoding against plain decoding, exactly.';
   static override description = `Plain decoding (ar) and every draft depth take turns, prompt by prompt, in one process after a warm-up.
-Speeds count decoding alone. The rows go to an Arrow file under ./mtplx-runs; --json prints one document.`;
+Speeds count decoding alone. Spec, rows and result go to a folder under ./mtplx-runs, where a run that was stopped can
+be resumed; --json prints one document.`;
 
   static override examples = [
     '<%= config.bin %> <%= command.id %> --suite cold-long-code-192',
@@ -37,34 +38,16 @@ Speeds count decoding alone. The rows go to an Arrow file under ./mtplx-runs; --
     const { flags } = await this.parse(BenchRun);
     const { armsOf, parseDepths } = await import('../../../harness/bench/arms.ts');
     const arms = armsOf(flags.depths === undefined ? [flags.depth ?? defaultDepth] : parseDepths(flags.depths));
-    const { runBench } = await import('../../../harness/bench/run.ts');
+    const { benchSpec } = await import('../../../harness/bench/experiment.ts');
+    const { runExperiment } = await import('../../../harness/experiments/run.ts');
     const { embeddedModel } = await import('../../../runtime/index.ts');
-    const { Progress } = await import('../../terminal/progress.ts');
-    const model = flags.model ?? embeddedModel;
+    const { benchView } = await import('../../views/bench.ts');
+    const spec = await benchSpec({ ...flags, arms, model: flags.model ?? embeddedModel });
     this.logToStderr(
       `${flags.suite} on ${flags.model ?? 'the embedded model'}: ${arms.map(({ name }) => name).join(', ')}`,
     );
-    const progress = new Progress();
-    try {
-      const document = await runBench({
-        ...flags,
-        arms,
-        model,
-        signal: this.signal,
-        onProgress: ({ done, total, text }) => progress.update(done, total, text),
-      });
-      progress.clear();
-      const { benchReport } = await import('../../terminal/bench-report.ts');
-      this.log(benchReport(document));
-      if (document.coupled?.same_text === false) {
-        this.logToStderr(`Error: coupled arms differ at ${document.coupled.first_difference}.`);
-        process.exitCode = 1;
-      }
-      return document;
-    } catch (error) {
-      progress.clear();
-      if (this.signal.aborted) this.logToStderr('Stopped: there is no result and no record.');
-      throw error;
-    }
+    return this.present(benchView, (options) =>
+      runExperiment(benchView.experiment, spec, { ...options, label: spec.suite.name }),
+    );
   }
 }

@@ -35,7 +35,7 @@ export function fakeGeneration({
   firstToken = 0,
 }: FakeGeneration): MeasuredGeneration {
   const arm = armsOf([depth]).find((known) => known.depth === depth)!;
-  const steps: MeasuredGeneration['steps'] = [{ tokens: [firstToken], cycle: null, atMs: ttft }];
+  const steps: MeasuredGeneration['steps'] = [{ tokens: [firstToken], cycle: null, atMs: ttft, logitHash: hashOf(0) }];
   let [atMs, next] = [ttft, firstToken + 1];
   for (const { accepted, truncated = 0, wall, verify = wall / 2, kind } of cycles) {
     atMs += wall;
@@ -50,7 +50,11 @@ export function fakeGeneration({
       times,
       wall: wall * 1e6,
     };
-    steps.push({ tokens, cycle, atMs });
+    steps.push({ tokens, cycle, atMs, logitHash: hashOf(steps.length) });
   }
   return { job: { run, prompt, arm, acceptance, seed: 1000 * run + prompt }, promptTokens: 5, beginMs: 0, steps };
+}
+
+function hashOf(step: number): string {
+  return step.toString(16).padStart(16, '0');
 }

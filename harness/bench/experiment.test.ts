@@ -9,7 +9,10 @@ import { skip } from '../../scripts/testing/skip.ts';
 import { readRecord } from '../record.ts';
 import { armsOf } from './arms.ts';
 import { benchSchema, type BenchDocument } from './document.ts';
-import { type BenchOptions, runBench } from './run.ts';
+import type { RunDescription } from '../experiments/description.ts';
+import { findRun } from '../experiments/folder.ts';
+import { resumeExperiment, runExperiment, type RunOptions } from '../experiments/run.ts';
+import { bench, type BenchOptions, type BenchSpec, benchSpec } from './experiment.ts';
 
 const test = suite('bench run');
 const onEngine = existsSync(addonPath()) ? test : skip(test, 'the addon is not built: npm run build:native');
@@ -22,8 +25,12 @@ const smoke: BenchOptions = {
   arms: armsOf([2]),
   runs: 1,
   seed: 3,
-  folder,
 };
+
+async function runBench(options: BenchOptions, run: RunOptions = {}): Promise<BenchDocument> {
+  const { result } = await runExperiment(bench, await benchSpec(options), { parent: folder, ...run });
+  return result;
+}
 
 /** Tokens of every generation in the record, by rule, arm, prompt and run. */
 async function tokensIn(file: string): Promise<Map<string, number[]>> {
@@ -39,13 +46,19 @@ let first: BenchDocument;
 
 onEngine('measures the smoke suite on the embedded model', async () => {
   const progress: number[] = [];
-  first = benchSchema.parse(await runBench({ ...smoke, onProgress: ({ done }) => progress.push(done) }));
+  const texts: string[] = [];
+  const onProgress: RunOptions['onProgress'] = ({ done, text }) => {
+    progress.push(done);
+    texts.push(text);
+  };
+  first = benchSchema.parse(await runBench(smoke, { onProgress }));
   assert.equal(
     first.arms.map(({ name }) => name),
     ['ar', 'mtp-d2'],
   );
-  // Two warm-ups, then two prompts with two arms, with each rule.
-  assert.equal(progress, [...Array(10).keys()]);
+  // Load and two warm-ups, then two prompts with two arms, with each rule.
+  assert.equal(texts.slice(0, 4), ['load the model', 'warm-up, ar', 'warm-up, mtp-d2', 'run 1, py-sum, ar']);
+  assert.equal(progress, [0, 0, 0, ...Array(8).keys()]);
   for (const arm of first.arms) {
     assert.is(arm.emitted, 32);
     assert.is(arm.emitted, arm.first + arm.accepted + arm.corrections + arm.bonuses - arm.truncated);
@@ -61,9 +74,10 @@ onEngine('the record holds the same generations, and says where they come from',
   assert.is(texts.size, 8);
   assert.ok([...texts.values()].every(({ length }) => length === 16));
   const { metadata, rows } = await readRecord(first.arrow_file);
-  assert.is(metadata['suite_sha256'], first.suite_sha256);
-  assert.is(metadata['model_hash'], first.model.hash);
-  assert.equal(JSON.parse(metadata['machine']!), first.machine);
+  const description = JSON.parse(metadata['description']!) as RunDescription;
+  assert.is((description.spec as BenchSpec).suite.sha256, first.suite_sha256);
+  assert.is(description.model?.hash, first.model.hash);
+  assert.equal(description.machine, first.machine);
   assert.equal(JSON.parse(metadata['result']!), first);
   for (const arm of first.arms) {
     const own = rows.filter((row) => row['arm'] === arm.name && row['acceptance'] === first.acceptance);
@@ -92,12 +106,12 @@ onEngine('the same seed gives the same tokens, another seed others', async () =>
   assert.is(other.mean_speedup_vs_ar, null);
 });
 
-onEngine('an abort in the middle ends with the reason and leaves no file', async () => {
-  const before = readdirSync(folder);
+onEngine('a run that was stopped in the middle goes on to the same tokens and hashes', async () => {
   const controller = new AbortController();
   const reason = new MtplxError('MTPLX_E_ABORTED', { reason: 'SIGINT' });
-  const running = runBench({
-    ...smoke,
+  const parent = join(folder, 'stopped');
+  const running = runBench(smoke, {
+    parent,
     signal: controller.signal,
     onProgress: ({ done }) => done === 4 && controller.abort(reason),
   });
@@ -108,7 +122,16 @@ onEngine('an abort in the middle ends with the reason and leaves no file', async
     ),
     reason,
   );
-  assert.equal(readdirSync(folder), before);
+  const [name] = readdirSync(parent);
+  const done: number[] = [];
+  const { result } = await resumeExperiment(bench, await findRun(name!, parent), {
+    onProgress: (progress) => done.push(progress.done),
+  });
+  assert.equal(done, [4, 4, 4, 4, 5, 6, 7]);
+  assert.equal([...(await tokensIn(result.arrow_file))], [...(await tokensIn(first.arrow_file))]);
+  const hashes = async (file: string): Promise<unknown[]> =>
+    (await readRecord(file)).rows.map(({ logit_hash }) => logit_hash);
+  assert.equal(await hashes(result.arrow_file), await hashes(first.arrow_file));
 });
 
 test.run();

@@ -1,0 +1,20 @@
+import { MtplxError } from '../../runtime/errors.ts';
+import type { AnyView } from './view.ts';
+
+/** Every experiment by its name, for the commands that find it in a stored run. */
+const views: Record<string, () => Promise<AnyView>> = {
+  bench: async () => (await import('./bench.ts')).benchView,
+};
+
+/** @throws MtplxError MTPLX_E_RUN_MISMATCH for an experiment that this version does not know */
+export async function viewOf(experiment: string): Promise<AnyView> {
+  const view = await knownView(experiment);
+  if (view === null)
+    throw new MtplxError('MTPLX_E_RUN_MISMATCH', { problem: `this version has no experiment "${experiment}"` });
+  return view;
+}
+
+/** null for an experiment that this version does not know. */
+export async function knownView(experiment: string): Promise<AnyView | null> {
+  return Object.hasOwn(views, experiment) ? views[experiment]!() : null;
+}
