@@ -118,6 +118,12 @@ const table = {
     507,
     'Use a smaller model, fewer bits or a shorter context.',
   ),
+  MTPLX_E_PROFILE_BROKEN: entry(
+    'The profile {file} cannot be read: {problem}.',
+    3,
+    500,
+    'Correct the file, or remove it and run mtplx tune again.',
+  ),
   MTPLX_E_PROMPT_TOO_LONG: entry(
     'The prompt has {tokens} tokens, {limit} fit.',
     2,

@@ -10,7 +10,7 @@ export interface DraftAcceptance {
 
 // Logits. A cycle later a text has changed a little, at all positions together more than one against another.
 const prior: Spread = { level: 1, step: 0.05, own: 0.05 };
-const drift: Spread = { level: 2e-3, step: 1e-5, own: 1e-5 };
+const drift: Spread = { level: 1e-3, step: 1e-5, own: 1e-5 };
 const limit: Spread = { level: 2, step: 0.5, own: 0.5 };
 /** After a change of the text: anything may be true of its level now. */
 const changed: Spread = { level: 3, step: 0.05, own: 0.05 };
@@ -20,8 +20,8 @@ const usualAcceptance = 0.75;
 const leastInformation = 0.04;
 const bound = 5;
 const surpriseMemory = 0.8;
-/** Three deviations of `surprise` where nothing has changed: √(1 / (1 - 0.8²)) each. */
-const mostSurprise = 5;
+/** 2.7 deviations of `surprise` where nothing has changed: √(1 / (1 - 0.8²)) each. */
+const mostSurprise = 4.5;
 
 /** `conditional` acceptance as measured earlier, or a guess. */
 export function initialAcceptance(deepest: number, conditional: readonly number[] | null): DraftAcceptance {
@@ -46,9 +46,9 @@ export function seenDrafts({ logits, surprise }: DraftAcceptance, drafted: numbe
   return { logits: next, surprise: startled ? 0 : felt };
 }
 
-/** Nothing was drafted for long: what was known of the text may be wrong. */
-export function unsure({ logits }: DraftAcceptance): DraftAcceptance {
-  return { logits: gaussian(logits.mean, changed), surprise: 0 };
+/** Drafts were not made for a while: what surprised before says nothing about the text now. */
+export function calmed({ logits }: DraftAcceptance): DraftAcceptance {
+  return { logits, surprise: 0 };
 }
 
 /** Tokens that a cycle of each depth 0 … deepest emits, on average: 1 + Σ of the products. */

@@ -1,10 +1,10 @@
 import {
+  calmed,
   type DraftAcceptance,
   expectedTokens,
   hopedTokens,
   initialAcceptance,
   seenDrafts,
-  unsure,
 } from './acceptance.ts';
 import { type CycleCost, initialCost, seenCycle, unseenCycle } from './cost.ts';
 import { differenceVariance } from './gaussian.ts';
@@ -59,20 +59,28 @@ export interface DepthState {
   /** The cost of plain decoding was measured, here or earlier: the bar that drafts have to pass. */
   readonly plainKnown: boolean;
   readonly probe: Probe | null;
-  /** Cycles since the last probe or change of depth, and how many to wait for the next probe. */
+  /** Cycles since the last probe or change of depth. */
   readonly waited: number;
+  /** Cycles to wait for the next probe, while drafting and while decoding plainly. */
   readonly interval: number;
+  readonly plainInterval: number;
+  /** Cycles since plain decoding was left. */
+  readonly drafting: number;
 }
 
 const probeCycles = 4;
 /** From plain decoding: as many cycles without an accepted draft end a probe. */
 const hopelessCycles = 2;
 const firstInterval = 4;
-const [leastInterval, mostInterval] = [32, 1024];
+const [leastInterval, mostInterval] = [32, 2048];
+/** Drafting that ended sooner was a mistake: the wait for the next one goes on growing. */
+const worthwhile = 64;
 /** Plain decoding that keeps the state for drafts waits no longer than this. */
 const mostPlainCycles = 256;
 /** A change must promise this much: below, two depths are alike. */
 const margin = 1.01;
+/** Without drafts nothing is learned of them, and keeping the state for them costs too. */
+const marginOfPlain = 1.02;
 
 export function initialDepthState({ depth, cycleMs, acceptance }: DepthStart): DepthState {
   return {
@@ -84,6 +92,8 @@ export function initialDepthState({ depth, cycleMs, acceptance }: DepthStart): D
     probe: null,
     waited: 0,
     interval: cycleMs === null ? firstInterval : leastInterval,
+    plainInterval: leastInterval,
+    drafting: 0,
   };
 }
 
@@ -97,47 +107,66 @@ export function observe(state: DepthState, { drafted, accepted, wall, catchesUp 
   const cost = catchesUp || drafted > deepest ? unseenCycle(state.cost) : seenCycle(state.cost, drafted, wall);
   const acceptance = seenDrafts(state.acceptance, Math.min(drafted, deepest), Math.min(accepted, deepest));
   const plainKnown = state.plainKnown || (drafted === 0 && !catchesUp);
-  const learned = { ...state, cost, acceptance, plainKnown, waited: state.waited + 1 };
-  return state.probe === null ? settled(learned) : probing(learned, state.probe, accepted);
+  const drafting = drafted === 0 ? 0 : state.drafting + 1;
+  const learned = { ...state, cost, acceptance, plainKnown, waited: state.waited + 1, drafting };
+  return state.probe === null ? settled(learned) : probing(learned, state.probe, drafted, accepted);
+}
+
+/** A plain cycle of a sequence that keeps no state for drafts: its cost is learned, and nothing can change now. */
+export function observePlain(state: DepthState, { wall, catchesUp }: DepthObservation): DepthState {
+  const cost = catchesUp ? unseenCycle(state.cost) : seenCycle(state.cost, 0, wall);
+  return { ...state, cost, waited: state.waited + 1 };
+}
+
+/** Whether a generation of at most `maxTokens` will draft: where it will not, no state for drafts need be kept. */
+export function draftsDue({ depth, waited, plainInterval }: DepthState, maxTokens: number): boolean {
+  return depth > 0 || waited + maxTokens > plainInterval;
 }
 
 /** Outside a probe: the best depth, or a probe when it is time for one. */
 function settled(state: DepthState): DepthState {
   const rates = expectedRates(state);
   const best = highest(rates);
-  if (rates[best]! > margin * rates[state.depth]!) return moved(state, best);
-  return state.depth === 0 ? plain(state, rates) : drafting(state, rates);
+  if (rates[best]! > marginOf(state.depth, best) * rates[state.depth]!) return moved(state, best);
+  const target = state.depth === 0 ? overdue(state, rates) : promising(state, rates);
+  if (target === null) return state;
+  const probe = { from: state.depth, cycles: 0, accepted: 0 };
+  return { ...state, depth: target, reason: 'probe', probe, waited: 0, acceptance: calmed(state.acceptance) };
 }
 
-/** Plain decoding learns nothing of drafts: after a while some are made, as many as promise most. */
-function plain(state: DepthState, rates: readonly number[]): DepthState {
-  if (state.waited < Math.min(state.interval, mostPlainCycles)) return state;
-  return probed({ ...state, acceptance: unsure(state.acceptance) }, 1 + highest(rates.slice(1)));
-}
-
-function drafting(state: DepthState, rates: readonly number[]): DepthState {
-  const target = state.waited < state.interval ? null : promising(state, rates);
-  return target === null ? state : probed(state, target);
-}
-
-function probed(state: DepthState, depth: number): DepthState {
-  return { ...state, depth, reason: 'probe', probe: { from: state.depth, cycles: 0, accepted: 0 }, waited: 0 };
-}
-
-function probing(state: DepthState, probe: Probe, newly: number): DepthState {
+function probing(state: DepthState, probe: Probe, drafted: number, newly: number): DepthState {
+  // The limit of a text may leave no room for drafts.
+  if (drafted === 0 && state.depth > 0) return state;
   const [cycles, accepted] = [probe.cycles + 1, probe.accepted + newly];
   const hopeless = probe.from === 0 && accepted === 0 && cycles >= hopelessCycles;
   if (cycles < probeCycles && !hopeless) return { ...state, probe: { from: probe.from, cycles, accepted } };
   const rates = expectedRates(state);
   const best = highest(rates);
-  if (best !== probe.from && rates[best]! > margin * rates[probe.from]!) return moved(state, best);
-  const interval = Math.min(mostInterval, 2 * state.interval);
-  return { ...state, depth: probe.from, reason: 'return', probe: null, waited: 0, interval };
+  if (rates[best]! > marginOf(probe.from, best) * rates[probe.from]!) return moved(state, best);
+  const longer =
+    probe.from === 0 ? { plainInterval: doubled(state.plainInterval) } : { interval: doubled(state.interval) };
+  return { ...state, depth: probe.from, reason: 'return', probe: null, waited: 0, ...longer };
 }
 
 function moved(state: DepthState, depth: number): DepthState {
-  const interval = Math.max(firstInterval, Math.min(state.interval, leastInterval));
-  return { ...state, depth, reason: 'faster', probe: null, waited: 0, interval };
+  const interval = Math.min(state.interval, leastInterval);
+  const waste = depth === 0 && state.drafting < worthwhile;
+  const plainInterval = waste ? doubled(state.plainInterval) : depth === 0 ? leastInterval : state.plainInterval;
+  return { ...state, depth, reason: 'faster', probe: null, waited: 0, interval, plainInterval };
+}
+
+/** How much more another depth must promise. */
+function marginOf(from: number, to: number): number {
+  return from === 0 || to === 0 ? marginOfPlain : margin;
+}
+
+function doubled(interval: number): number {
+  return Math.min(mostInterval, 2 * interval);
+}
+
+/** Plain decoding learns nothing of drafts: after a while some are made, as many as promise most. */
+function overdue({ waited, plainInterval }: DepthState, rates: readonly number[]): number | null {
+  return waited < Math.min(plainInterval, mostPlainCycles) ? null : 1 + highest(rates.slice(1));
 }
 
 /**
@@ -145,7 +174,8 @@ function moved(state: DepthState, depth: number): DepthState {
  * present one's, and the acceptance of positions that are not drafted now. null when none would be.
  */
 function promising(state: DepthState, rates: readonly number[]): number | null {
-  const { depth, cost, acceptance, plainKnown } = state;
+  const { depth, cost, acceptance, plainKnown, waited, interval } = state;
+  if (waited < interval) return null;
   if (!plainKnown) return 0;
   const tokens = hopedTokens(acceptance, depth);
   const hopes = tokens.map((value, other) => {
