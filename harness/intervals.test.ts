@@ -64,7 +64,10 @@ function sample(truth: number, prompts: number, repeats: number, random: () => n
   return Array.from({ length: prompts }, () => {
     const ofPrompt = truth * noise(0.2);
     return Array.from({ length: repeats }, () => {
-      return { arm: { tokens: 100, ms: (1000 / ofPrompt) * noise(0.05) }, base: { tokens: 100, ms: 1000 * noise(0.05) } };
+      return {
+        arm: { tokens: 100, ms: (1000 / ofPrompt) * noise(0.05) },
+        base: { tokens: 100, ms: 1000 * noise(0.05) },
+      };
     });
   });
 }
@@ -84,7 +87,10 @@ test('bootstrap: the same seed gives the same interval, and equal values have no
   const clusters = sample(1.5, 5, 3, randomOf(1));
   assert.equal(bootstrap(clusters, meanRateRatio, { seed: 4 }), bootstrap(clusters, meanRateRatio, { seed: 4 }));
   assert.not.equal(bootstrap(clusters, meanRateRatio, { seed: 4 }), bootstrap(clusters, meanRateRatio, { seed: 5 }));
-  assert.equal(bootstrap([[3, 3], [3]], (c) => mean(c.flat()), { seed: 0 }), { value: 3, low: 3, high: 3 });
+  assert.equal(
+    bootstrap([[3, 3], [3]], (c) => mean(c.flat()), { seed: 0 }),
+    { value: 3, low: 3, high: 3 },
+  );
 });
 
 test('bootstrap: one prompt varies by its repeats, one repeat by the prompts', () => {

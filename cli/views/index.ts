@@ -4,6 +4,7 @@ import type { AnyView } from './view.ts';
 /** Every experiment by its name, for the commands that find it in a stored run. */
 const views: Record<string, () => Promise<AnyView>> = {
   bench: async () => (await import('./bench.ts')).benchView,
+  tune: async () => (await import('./tune.ts')).tuneView,
 };
 
 /** @throws MtplxError MTPLX_E_RUN_MISMATCH for an experiment that this version does not know */
