@@ -3,6 +3,7 @@ import type { AnyView } from './view.ts';
 
 /** Every experiment by its name, for the commands that find it in a stored run. */
 const views: Record<string, () => Promise<AnyView>> = {
+  auto: async () => (await import('./auto.ts')).autoView,
   bench: async () => (await import('./bench.ts')).benchView,
   tune: async () => (await import('./tune.ts')).tuneView,
 };
