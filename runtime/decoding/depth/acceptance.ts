@@ -22,7 +22,7 @@ const leastInformation = 0.04;
 const bound = 5;
 const memory = 0.8;
 /** Four deviations of `surprise` where nothing has changed, each √(1 / (1 - 0.8²)): the text is another one now. */
-const mostSurprise = 7;
+const mostSurprise = 8.5;
 const forgotten = { tried: 0, accepted: 0 };
 
 /** `conditional` acceptance as measured earlier, or a guess. */

@@ -72,7 +72,7 @@ const probeCycles = 4;
 /** From plain decoding: as many cycles without an accepted draft end a probe. */
 const hopelessCycles = 2;
 const firstInterval = 4;
-const [leastInterval, mostInterval] = [32, 2048];
+const [leastInterval, mostInterval] = [32, 1024];
 /** Drafting that ended sooner was a mistake: the wait for the next one goes on growing. */
 const worthwhile = 64;
 /** Plain decoding that keeps the state for drafts waits no longer than this. */
@@ -155,9 +155,9 @@ function moved(state: DepthState, depth: number): DepthState {
   return { ...state, depth, reason: 'faster', probe: null, waited: 0, interval, plainInterval };
 }
 
-/** How much more another depth must promise. */
+/** How much more another depth must promise: drafts have the benefit of the doubt, since they also teach. */
 function marginOf(from: number, to: number): number {
-  return from === 0 || to === 0 ? marginOfPlain : margin;
+  return to === 0 ? marginOfPlain : from === 0 ? 1 : margin;
 }
 
 function doubled(interval: number): number {
