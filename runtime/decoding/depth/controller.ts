@@ -56,8 +56,8 @@ export interface DepthState {
   readonly reason: DepthReason;
   readonly cost: CycleCost;
   readonly acceptance: DraftAcceptance;
-  /** The cost of plain decoding was measured, here or earlier: the bar that drafts have to pass. */
-  readonly plainKnown: boolean;
+  /** Cycles since a plain one was measured. */
+  readonly sincePlain: number;
   readonly probe: Probe | null;
   /** Cycles since the last probe or change of depth. */
   readonly waited: number;
@@ -71,6 +71,8 @@ export interface DepthState {
 const probeCycles = 4;
 /** From plain decoding: as many cycles without an accepted draft end a probe. */
 const hopelessCycles = 2;
+/** Plain decoding is the bar that drafts have to pass: so old a measure of it is taken again. */
+const mostSincePlain = 500;
 const firstInterval = 4;
 const [leastInterval, mostInterval] = [32, 1024];
 /** Drafting that ended sooner was a mistake: the wait for the next one goes on growing. */
@@ -88,7 +90,7 @@ export function initialDepthState({ depth, cycleMs, acceptance }: DepthStart): D
     reason: 'start',
     cost: initialCost(deepest, cycleMs),
     acceptance: initialAcceptance(deepest, acceptance),
-    plainKnown: cycleMs !== null,
+    sincePlain: cycleMs === null ? mostSincePlain : 0,
     probe: null,
     waited: 0,
     interval: cycleMs === null ? firstInterval : leastInterval,
@@ -106,9 +108,9 @@ export function expectedRates({ cost, acceptance }: Pick<DepthState, 'cost' | 'a
 export function observe(state: DepthState, { drafted, accepted, wall, catchesUp }: DepthObservation): DepthState {
   const cost = catchesUp || drafted > deepest ? unseenCycle(state.cost) : seenCycle(state.cost, drafted, wall);
   const acceptance = seenDrafts(state.acceptance, Math.min(drafted, deepest), Math.min(accepted, deepest));
-  const plainKnown = state.plainKnown || (drafted === 0 && !catchesUp);
+  const sincePlain = drafted === 0 && !catchesUp ? 0 : state.sincePlain + 1;
   const drafting = drafted === 0 ? 0 : state.drafting + 1;
-  const learned = { ...state, cost, acceptance, plainKnown, waited: state.waited + 1, drafting };
+  const learned = { ...state, cost, acceptance, sincePlain, waited: state.waited + 1, drafting };
   return state.probe === null ? settled(learned) : probing(learned, state.probe, drafted, accepted);
 }
 
@@ -174,9 +176,9 @@ function overdue({ waited, plainInterval }: DepthState, rates: readonly number[]
  * present one's, and the acceptance of positions that are not drafted now. null when none would be.
  */
 function promising(state: DepthState, rates: readonly number[]): number | null {
-  const { depth, cost, acceptance, plainKnown, waited, interval } = state;
+  const { depth, cost, acceptance, sincePlain, waited, interval } = state;
   if (waited < interval) return null;
-  if (!plainKnown) return 0;
+  if (sincePlain >= mostSincePlain) return 0;
   const tokens = hopedTokens(acceptance, depth);
   const hopes = tokens.map((value, other) => {
     const cheaper = Math.sqrt(differenceVariance(cost.log, other, depth));
