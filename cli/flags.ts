@@ -37,6 +37,19 @@ const seed = Flags.custom<bigint>({
   },
 });
 
+const deepest = 8;
+
+/** Drafts a cycle, or `auto`. */
+const depth = Flags.custom<number | 'auto'>({
+  parse: async (input) => {
+    if (input === 'auto') return input;
+    if (/^\d$/.test(input) && Number(input) <= deepest) return Number(input);
+    throw new Errors.CLIError(
+      `Expected auto or a whole number from 0 to ${deepest} for --depth but received: ${input}`,
+    );
+  },
+});
+
 /** Which model, and how it is run. */
 export const modelFlags = {
   model: Flags.string({
@@ -64,11 +77,10 @@ export const samplingFlags = {
   }),
   'top-k': Flags.integer({ description: 'applied after top-p; 0 is off (default: of the model, else 20)', min: 0 }),
   seed: seed({ description: 'the same seed gives the same text (default: random)' }),
-  depth: Flags.integer({
+  depth: depth({
     char: 'd',
-    description: 'drafts a cycle (default: 3 with an MTP head)',
-    min: 0,
-    max: 8,
+    description: 'drafts a cycle, 0 to 8, or auto: what is fastest here, measured as it runs (default: auto)',
+    helpValue: 'auto|0..8',
     exclusive: ['no-mtp'],
   }),
   'no-mtp': Flags.boolean({ description: 'plain decoding, the same as --depth 0' }),

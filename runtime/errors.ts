@@ -136,6 +136,12 @@ const table = {
     502,
     'Run the command by hand and see what it says; it must serve /v1/completions or /v1/chat/completions.',
   ),
+  MTPLX_E_PROFILE_BROKEN: entry(
+    'The profile {file} cannot be read: {problem}.',
+    3,
+    500,
+    'Correct the file, or remove it and run mtplx tune again.',
+  ),
   MTPLX_E_PROMPT_TOO_LONG: entry(
     'The prompt has {tokens} tokens, {limit} fit.',
     2,

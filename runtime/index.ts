@@ -9,7 +9,7 @@
 export { type LoadOptions, loadModel, Model, type Prompt } from './generation/model.ts';
 export { Generation, type GenerationPart } from './generation/generation.ts';
 export type { GenerateOptions } from './generation/options.ts';
-export type { CycleRecord, FinishReason } from './decoding/cycle.ts';
+export type { CycleRecord, DepthChange, DepthPolicy, FinishReason } from './decoding/cycle.ts';
 export type { AcceptanceName } from './decoding/acceptance/rule.ts';
 export { Tally, type TallyCounts } from './decoding/tally.ts';
 export type { ChatMessage } from './model/chat-template.ts';

@@ -50,6 +50,7 @@ export default class Run extends BaseCommand {
       onProgress: ({ done, total }) => progress.update(done, total, 'loading'),
     });
     progress.clear();
+    if (model.depthStart?.problem) this.#note(`Warning: ${model.depthStart.problem} Depths start untuned.`);
     // Not `await using`: with it TypeScript 6 leaves the dynamic import above pointing at the source.
     try {
       const chat = !flags.raw && model.template !== null;
@@ -65,7 +66,7 @@ export default class Run extends BaseCommand {
         signal: this.signal,
       });
       const result = await this.#stream(generation);
-      const stats = generationStats(generation);
+      const stats = generationStats(generation, model.depthStart);
       if (flags.stats) this.#note(stats.lines.join('\n'));
       return { model: model.folder.folder, chat, ...result, ...stats.json };
     } finally {

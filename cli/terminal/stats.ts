@@ -1,13 +1,24 @@
-import type { Generation } from '../../runtime/index.ts';
+import type { DepthChange, Generation, Model } from '../../runtime/index.ts';
 
-/** What a finished generation shows with --stats, and gives with --json. */
-export function generationStats(generation: Generation): { lines: string[]; json: object } {
+/** A long text changes its depth often: so many changes from its end are shown. */
+const shownChanges = 8;
+
+const startText = { tuned: 'tuned here', contract: "the model's contract", default: 'not tuned' };
+const reasonText = { start: 'start', faster: 'faster', probe: 'probe', return: 'probe over' };
+
+/** What a finished generation shows with --stats, and gives with --json. `start`: where automatic depth began. */
+export function generationStats(
+  generation: Pick<Generation, 'tally' | 'decoding' | 'promptTokens' | 'ttftMs' | 'tokensPerSecond'>,
+  start: Model['depthStart'],
+): { lines: string[]; json: object } {
   const { tally, decoding, promptTokens, ttftMs, tokensPerSecond } = generation;
   const { counts, acceptedLength, acceptanceRate, acceptancePerStep, acceptanceConditional } = tally;
+  const changes = decoding?.depthPolicy?.changes;
   const lines = [
     `${counts.emitted} tokens after ${promptTokens}: ${tokensPerSecond.toFixed(1)} tok/s decoding, first token after ${ttftMs.toFixed(0)} ms`,
-    `Seed ${decoding?.key.seed}, depth ${decoding?.depth}, acceptance ${decoding?.acceptance}`,
+    `Seed ${decoding?.key.seed}, depth ${changes ? 'auto' : decoding?.depth}, acceptance ${decoding?.acceptance}`,
   ];
+  if (changes) lines.push(...depthLines(changes, tally.cyclesAt, start));
   if (counts.drafted > 0) {
     const percent = (rates: number[]): string => rates.map((rate) => `${(100 * rate).toFixed(0)} %`).join(', ');
     lines.push(
@@ -20,7 +31,16 @@ export function generationStats(generation: Generation): { lines: string[]; json
     json: {
       prompt_tokens: promptTokens,
       seed: decoding?.key.seed.toString(),
-      depth: decoding?.depth,
+      depth: changes ? 'auto' : decoding?.depth,
+      depth_start: changes ? start?.source : undefined,
+      depth_changes: changes?.map(({ cycle, from, to, reason, expected }) => ({
+        cycle,
+        from,
+        to,
+        reason,
+        expected_tok_s: expected,
+      })),
+      cycles_at_depth: tally.cyclesAt,
       acceptance: decoding?.acceptance,
       sampler: decoding && {
         temperature: decoding.sampler.temperature,
@@ -36,4 +56,20 @@ export function generationStats(generation: Generation): { lines: string[]; json
       counts: { ...counts, acceptedAt: undefined },
     },
   };
+}
+
+function depthLines(
+  changes: readonly DepthChange[],
+  cyclesAt: readonly number[],
+  start: Model['depthStart'],
+): string[] {
+  const used = cyclesAt.flatMap((cycles, depth) => (cycles > 0 ? [`${cycles} at ${depth}`] : []));
+  const lines = [`Depth auto (${start ? startText[start.source] : 'fixed'}), cycles: ${used.join(', ')}`];
+  const hidden = Math.max(0, changes.length - shownChanges);
+  if (hidden > 0) lines.push(`  ${hidden} earlier changes`);
+  for (const { cycle, from, to, reason, expected } of changes.slice(hidden))
+    lines.push(
+      `  cycle ${cycle}: ${from} → ${to}, ${reasonText[reason]} (expected ${expected[0].toFixed(1)} → ${expected[1].toFixed(1)} tok/s)`,
+    );
+  return lines;
 }

@@ -4,11 +4,13 @@ import type { AnyView } from './view.ts';
 /** Every experiment by its name, for the commands that find it in a stored run. */
 const views: Record<string, () => Promise<AnyView>> = {
   acceptance: async () => (await import('./acceptance.ts')).acceptanceView,
+  auto: async () => (await import('./auto.ts')).autoView,
   bench: async () => (await import('./bench.ts')).benchView,
-  kernels: async () => (await import('./kernels.ts')).kernelsView,
   compare: async () => (await import('./compare.ts')).compareView,
+  kernels: async () => (await import('./kernels.ts')).kernelsView,
   sweep: async () => (await import('./sweep.ts')).sweepView,
   thermal: async () => (await import('./thermal.ts')).thermalView,
+  tune: async () => (await import('./tune.ts')).tuneView,
   verify: async () => (await import('./verify.ts')).verifyView,
 };
 

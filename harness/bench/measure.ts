@@ -40,7 +40,7 @@ export async function measure(
   const hashes = new LogitHashes();
   const beginMs = now();
   const begin = performance.now();
-  const sequence = await model.engine.createSequence({ mtp: job.arm.depth > 0 });
+  const sequence = await model.engine.createSequence({ mtp: options.depthPolicy?.drafts ?? job.arm.depth > 0 });
   try {
     for await (const { tokens, cycle, finish } of decode(sequence, prompt, 0, {
       ...options,

@@ -8,7 +8,15 @@ import { type Uniforms, uniformsOf } from './random.ts';
 import { cycleEntry, prefillEntry } from './request.ts';
 import { decide } from './verdict.ts';
 
-export type { CycleRecord, DecodingOptions, DecodingStep, DecodingTarget, FinishReason } from './options.ts';
+export type {
+  CycleRecord,
+  DecodingOptions,
+  DecodingStep,
+  DecodingTarget,
+  DepthChange,
+  DepthPolicy,
+  FinishReason,
+} from './options.ts';
 
 const rules: Record<AcceptanceName, AcceptanceRule> = { leviathan, coupled };
 const defaultPrefillChunk = 512;
@@ -86,7 +94,7 @@ class DecodingLoop {
   }
 
   async *run(prompt: Int32Array): AsyncGenerator<DecodingStep, void, undefined> {
-    const { maxTokens, signal } = this.#options;
+    const { maxTokens, signal, depthPolicy } = this.#options;
     const aborted: DecodingStep = { tokens: [], cycle: null, finish: 'abort' };
     const first = await this.#prefill(prompt);
     if (first === null) {
@@ -110,7 +118,9 @@ class DecodingLoop {
       this.#consume(tokens.length);
       const wall = Number(process.hrtime.bigint() - begin);
       const truncated = run.length - tokens.length;
-      yield { tokens, cycle: { drafted: drafts.length, accepted, kind, truncated, times, wall }, finish };
+      const cycle = { drafted: drafts.length, accepted, kind, truncated, times, wall };
+      depthPolicy?.observe(cycle);
+      yield { tokens, cycle, finish };
     }
   }
 
@@ -158,10 +168,12 @@ class DecodingLoop {
 
   /**
    * Coupled texts do not depend on the depth, so no draft is made that the limit would cut off. With leviathan a
-   * seeded text must not depend on the limit: the depth stays.
+   * seeded text must not depend on the limit: the depth stays. (Under a policy it depends on what was measured anyway.)
    */
   #depth(left: number): number {
-    const { acceptance, depth } = this.#options;
-    return acceptance === 'coupled' ? Math.min(depth, left - 1) : depth;
+    const { acceptance, depth, depthPolicy } = this.#options;
+    const free = acceptance === 'coupled' || depthPolicy !== undefined;
+    const wanted = depthPolicy?.depth ?? depth;
+    return free ? Math.min(wanted, left - 1) : wanted;
   }
 }

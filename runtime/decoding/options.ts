@@ -1,5 +1,6 @@
 import type { CycleEntry, CycleResult, CycleTimes, Filter, RowEdits } from '../engine/types.ts';
 import type { AcceptanceName } from './acceptance/rule.ts';
+import type { DepthReason } from './depth/controller.ts';
 import type { RandomKey } from './random.ts';
 
 /** What decoding needs of an engine sequence; runtime/engine's EngineSequence is one. */
@@ -17,6 +18,8 @@ export interface DecodingOptions {
   key: RandomKey;
   /** Drafts a cycle, 0 … 8; 0 is plain decoding. */
   depth: number;
+  /** Chooses the drafts of each cycle in place of `depth`. A coupled text does not depend on what it chooses. */
+  depthPolicy?: DepthPolicy | undefined;
   /** New tokens at most, at least 1. */
   maxTokens: number;
   /** A token of these ends the text; it is emitted. */
@@ -32,6 +35,28 @@ export interface DecodingOptions {
   onResult?: ((result: CycleResult) => void) | undefined;
   /** Ends the text before the next native call; the one in flight is finished first. */
   signal?: AbortSignal | undefined;
+}
+
+/** Chooses the depth cycle by cycle; depth/policy.ts has the one that is used. */
+export interface DepthPolicy {
+  /** Whether it may ever draft: the sequence then has to keep state for the MTP head. */
+  readonly drafts: boolean;
+  /** Drafts of the next cycle, 0 … 8. */
+  readonly depth: number;
+  observe(cycle: CycleRecord): void;
+  /** Changes so far, the oldest first. */
+  readonly changes: readonly DepthChange[];
+}
+
+/** A change of depth in one generation. */
+export interface DepthChange {
+  /** Cycle (from 1) that first ran at the new depth. */
+  cycle: number;
+  from: number;
+  to: number;
+  reason: DepthReason;
+  /** Expected tokens a second before and after, as they were estimated then. */
+  expected: [from: number, to: number];
 }
 
 /** One cycle of the loop, and what of it was emitted. */

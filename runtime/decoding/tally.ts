@@ -33,6 +33,8 @@ export class Tally {
     emitted: 0,
     acceptedAt: [],
   };
+  /** Cycles with 0, 1, … drafts. */
+  readonly cyclesAt: number[] = [];
 
   /** One step of decode(): `cycle` is null for the token that the prefill gave. */
   add(emitted: number, cycle: CycleRecord | null): void {
@@ -50,12 +52,15 @@ export class Tally {
     counts.truncated += accepted + 1 - emitted;
     while (counts.acceptedAt.length < cycle.drafted) counts.acceptedAt.push(0);
     for (let i = 0; i < accepted; i++) counts.acceptedAt[i]! += 1;
+    while (this.cyclesAt.length <= cycle.drafted) this.cyclesAt.push(0);
+    this.cyclesAt[cycle.drafted]! += 1;
   }
 
   merge(other: Tally): void {
     const { acceptedAt, ...numbers } = other.counts;
     for (const [name, value] of Object.entries(numbers)) this.counts[name as keyof typeof numbers] += value;
     acceptedAt.forEach((value, i) => (this.counts.acceptedAt[i] = (this.counts.acceptedAt[i] ?? 0) + value));
+    other.cyclesAt.forEach((value, i) => (this.cyclesAt[i] = (this.cyclesAt[i] ?? 0) + value));
   }
 
   /** Emitted tokens a cycle, the prefill's token left out. */

@@ -74,7 +74,8 @@ export class Generation implements AsyncIterable<GenerationPart> {
       piece += stops.push(text.push(id));
       return stops.found !== null;
     };
-    const sequence = await this.#engine.createSequence({ mtp: decoding.depth > 0 });
+    const mtp = decoding.depthPolicy?.drafts ?? decoding.depth > 0;
+    const sequence = await this.#engine.createSequence({ mtp });
     try {
       for await (const { tokens, cycle, finish } of decode(sequence, prompt, 0, { ...decoding, stopAfter })) {
         this.#times.last = performance.now();

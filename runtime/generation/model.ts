@@ -1,9 +1,12 @@
+import { DepthController } from '../decoding/depth/policy.ts';
 import { buildInfo, configureEngine, EngineModel, type EngineOptions } from '../engine/engine.ts';
 import type { LoadProgress, LoadRequest } from '../engine/types.ts';
 import { MtplxError } from '../errors.ts';
 import { type ChatMessage, type ChatTemplate, loadChatTemplate } from '../model/chat-template.ts';
 import { type ModelFolder, openModelFolder } from '../model/folder.ts';
 import { loadTokenizer, type Tokenizer } from '../model/tokenizer.ts';
+import { chooseDepthStart, type ChosenStart } from '../settings/depth-start.ts';
+import { thisMachine, type TuningKey } from '../settings/profile.ts';
 import { Generation } from './generation.ts';
 import { decodingOptions, type GenerateOptions } from './options.ts';
 
@@ -35,7 +38,14 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   const bits = options.draftHeadBits;
   const draftHead: LoadRequest['draftHead'] = bits === undefined ? null : { bits, groupSize: draftHeadGroup };
   const engine = await EngineModel.load({ files, tensors, quantized, spec, draftHead }, options.onProgress);
-  return new Model(folder, tokenizer, template, engine);
+  const start = spec.mtp ? await chooseDepthStart(tuningKey(folder, bits ?? null), null) : null;
+  return new Model(folder, tokenizer, template, engine, start);
+}
+
+/** What a tuning of this model, as it runs here, is found by. Loads the addon. */
+export function tuningKey({ hash }: Pick<ModelFolder, 'hash'>, draftHead: 3 | 4 | null): TuningKey {
+  const { backend, isa, threads } = buildInfo();
+  return { model_hash: hash, draft_head: draftHead, machine: thisMachine(), backend, isa, threads };
 }
 
 /** A loaded model. Dispose of it when done: its weights live outside the JavaScript heap. */
@@ -46,12 +56,24 @@ export class Model {
   readonly template: ChatTemplate | null;
   /** The engine's side, for experiments. */
   readonly engine: EngineModel;
+  /** Where automatic depth begins; null without an MTP head. */
+  readonly depthStart: ChosenStart | null;
+  /** What all generations have shown of the depths. */
+  readonly #depths: DepthController | null;
 
-  constructor(folder: ModelFolder, tokenizer: Tokenizer, template: ChatTemplate | null, engine: EngineModel) {
+  constructor(
+    folder: ModelFolder,
+    tokenizer: Tokenizer,
+    template: ChatTemplate | null,
+    engine: EngineModel,
+    depthStart: ChosenStart | null,
+  ) {
     this.folder = folder;
     this.tokenizer = tokenizer;
     this.template = template;
     this.engine = engine;
+    this.depthStart = depthStart;
+    this.#depths = depthStart && new DepthController(depthStart);
   }
 
   /**
@@ -62,7 +84,7 @@ export class Model {
     return new Generation(this.engine, this.tokenizer, options.stop ?? [], async () => {
       const tokens = await this.encode(prompt);
       if (tokens.length === 0) throw new MtplxError('MTPLX_E_OPTION', { option: 'prompt', problem: 'is empty' });
-      return { tokens, decoding: decodingOptions(this.folder, tokens.length, options) };
+      return { tokens, decoding: decodingOptions(this.folder, tokens.length, options, this.#depths) };
     });
   }
 

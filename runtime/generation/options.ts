@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { AcceptanceName } from '../decoding/acceptance/rule.ts';
 import type { DecodingOptions } from '../decoding/cycle.ts';
+import type { DepthController } from '../decoding/depth/policy.ts';
 import { MtplxError } from '../errors.ts';
 import type { ModelFolder } from '../model/folder.ts';
 
@@ -17,8 +18,11 @@ export interface GenerateOptions {
   topK?: number | undefined;
   /** The same seed gives the same text; without one a random one is taken. */
   seed?: number | bigint | undefined;
-  /** Drafts a cycle, 0 … 8; 0 is plain decoding. Default 3 with an MTP head, else 0. */
-  depth?: number | undefined;
+  /**
+   * Drafts a cycle, 0 … 8; 0 is plain decoding. `auto` (the default) chooses what gives the most tokens a second, cycle
+   * by cycle. With a seed and leviathan the text depends on the depth: then the default is where `auto` would begin.
+   */
+  depth?: number | 'auto' | undefined;
   /** Default: `coupled` with a seed, else `leviathan`. */
   acceptance?: AcceptanceName | undefined;
   /** Text ends before the first of these; it is not part of the output. */
@@ -30,7 +34,6 @@ export interface GenerateOptions {
 
 export const maxDepth = 8;
 const defaultMaxTokens = 512;
-const defaultDepth = 3;
 
 const schema = z.strictObject({
   maxTokens: z.int().min(1).optional(),
@@ -46,7 +49,7 @@ const schema = z.strictObject({
         .max(2n ** 64n - 1n),
     ])
     .optional(),
-  depth: z.int().min(0).max(maxDepth).optional(),
+  depth: z.union([z.literal('auto'), z.int().min(0).max(maxDepth)]).optional(),
   acceptance: z.enum(['leviathan', 'coupled']).optional(),
   stop: z.array(z.string().min(1)).readonly().optional(),
   ignoreStopTokens: z.boolean().optional(),
@@ -54,34 +57,65 @@ const schema = z.strictObject({
 });
 
 /**
- * The decoding options of one generation.
+ * The decoding options of one generation. `controller` is the model's; null without an MTP head.
  * @throws MtplxError MTPLX_E_OPTION, MTPLX_E_NO_MTP (drafts asked of a model without head), MTPLX_E_PROMPT_TOO_LONG
  */
-export function decodingOptions(folder: ModelFolder, promptTokens: number, given: GenerateOptions): DecodingOptions {
+export function decodingOptions(
+  folder: ModelFolder,
+  promptTokens: number,
+  given: GenerateOptions,
+  controller: DepthController | null,
+): DecodingOptions {
   const parsed = schema.safeParse(given);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     throw new MtplxError('MTPLX_E_OPTION', { option: issue!.path.join('.') || 'options', problem: issue!.message });
   }
   const options = parsed.data;
-  if ((options.depth ?? 0) > 0 && !folder.spec.mtp) throw new MtplxError('MTPLX_E_NO_MTP', { folder: folder.folder });
   const sampler = {
     temperature: options.temperature ?? folder.generation.temperature ?? 0.6,
     topP: options.topP ?? folder.generation.topP ?? 0.95,
     topK: options.topK ?? folder.generation.topK ?? 20,
   };
-  const seed = options.seed === undefined ? randomBytes(8).readBigUInt64LE() : BigInt(options.seed);
+  const acceptance = options.acceptance ?? (options.seed === undefined ? 'leviathan' : 'coupled');
+  const maxTokens = newTokens(folder, promptTokens, options.maxTokens);
+  // What a seed promises, a text that depends on measured times cannot keep.
+  const repeatable = options.seed !== undefined && acceptance === 'leviathan' && sampler.temperature > 0;
   return {
     sampler,
     draftSampler: sampler,
-    acceptance: options.acceptance ?? (options.seed === undefined ? 'leviathan' : 'coupled'),
-    key: { seed, choice: 0 },
-    depth: options.depth ?? (folder.spec.mtp ? defaultDepth : 0),
-    maxTokens: newTokens(folder, promptTokens, options.maxTokens),
+    acceptance,
+    key: { seed: options.seed === undefined ? randomBytes(8).readBigUInt64LE() : BigInt(options.seed), choice: 0 },
+    ...chosenDepth(folder, options.depth, maxTokens, controller, repeatable),
+    maxTokens,
     stopIds: new Set(options.ignoreStopTokens ? [] : folder.stopIds),
     vocabSize: folder.spec.vocabSize,
     signal: options.signal,
   };
+}
+
+/** A fixed depth, or a policy that begins with one. */
+function chosenDepth(
+  { folder }: ModelFolder,
+  wanted: number | 'auto' | undefined,
+  maxTokens: number,
+  controller: DepthController | null,
+  repeatable: boolean,
+): Pick<DecodingOptions, 'depth' | 'depthPolicy'> {
+  if (typeof wanted === 'number') {
+    if (wanted > 0 && controller === null) throw new MtplxError('MTPLX_E_NO_MTP', { folder });
+    return { depth: wanted };
+  }
+  if (controller === null) return { depth: 0 };
+  if (!repeatable) {
+    const depthPolicy = controller.begin(maxTokens);
+    return { depth: depthPolicy.depth, depthPolicy };
+  }
+  if (wanted === undefined) return { depth: controller.start.depth };
+  throw new MtplxError('MTPLX_E_OPTION', {
+    option: 'depth',
+    problem: 'auto with a seed needs coupled acceptance: leviathan gives another text at every depth',
+  });
 }
 
 /** Tokens that may be made: what was asked for, or as many as the context leaves. */
