@@ -6,7 +6,11 @@ import { cellKey, cellsOf, contextOf } from './cells.ts';
 const test = suite('cells of an acceptance study');
 
 test('cells rise, come once, and have keys of their own', () => {
-  const cells = cellsOf({ temperatures: [0.6, 0, 0.6], rules: ['coupled', 'leviathan', 'coupled'], contexts: [512, 128] });
+  const cells = cellsOf({
+    temperatures: [0.6, 0, 0.6],
+    rules: ['coupled', 'leviathan', 'coupled'],
+    contexts: [512, 128],
+  });
   assert.equal(cells.map(cellKey), [
     'T0/coupled',
     'T0/leviathan',

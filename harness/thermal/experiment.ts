@@ -143,7 +143,9 @@ async function runLeg(
   const end = phase.beginMs + seconds * 1000;
   const generations = await sustain(plan.arm, spec, setup, end, signal).finally(async () => sampler.stop());
   const reading = await sampler.stop();
-  return bucketsOf(generations, phase.beginMs, seconds).map((bucket) => thermalRow(phase, bucket, reading(bucket.second)));
+  return bucketsOf(generations, phase.beginMs, seconds).map((bucket) =>
+    thermalRow(phase, bucket, reading(bucket.second)),
+  );
 }
 
 /** Prompt after prompt until `endMs` on the run's clock. */
