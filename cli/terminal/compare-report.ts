@@ -14,8 +14,20 @@ export function compareReport(document: CompareDocument): string {
 }
 
 function speeds(arms: CompareDocument['arms'], server: CompareDocument['server']): string {
-  const columns = numberColumns('side', ['tok/s', 'TTFT ms', 'whole tok/s', 'ratio', '95 %', 'of totals', 'whole ratio']);
-  const cells = ({ tok_s, ttft_ms, whole_tok_s }: CompareDocument['server'] | CompareDocument['arms'][number]): string[] => [
+  const columns = numberColumns('side', [
+    'tok/s',
+    'TTFT ms',
+    'whole tok/s',
+    'ratio',
+    '95 %',
+    'of totals',
+    'whole ratio',
+  ]);
+  const cells = ({
+    tok_s,
+    ttft_ms,
+    whole_tok_s,
+  }: CompareDocument['server'] | CompareDocument['arms'][number]): string[] => [
     tok_s.toFixed(1),
     ttft_ms.toFixed(1),
     whole_tok_s.toFixed(1),

@@ -33,6 +33,8 @@ export function numberColumns(first: string, rest: readonly string[]): Column[] 
 export const times = (value: number): string => `${value.toFixed(2)}×`;
 export const percent = (share: number): string => (share * 100).toFixed(0);
 /** `1.62 to 1.75` */
-export const between = ({ low, high }: Interval, digits = 2): string => `${low.toFixed(digits)} to ${high.toFixed(digits)}`;
+export const between = ({ low, high }: Interval, digits = 2): string =>
+  `${low.toFixed(digits)} to ${high.toFixed(digits)}`;
 /** `83 (81–85)`, hundredths. */
-export const shareCell = ({ value, low, high }: Estimate): string => `${percent(value)} (${percent(low)}–${percent(high)})`;
+export const shareCell = ({ value, low, high }: Estimate): string =>
+  `${percent(value)} (${percent(low)}–${percent(high)})`;

@@ -61,7 +61,10 @@ function heatTable({ legs, missing, sensors }: ThermalDocument): string {
   const absent = names.filter((name) => missing.includes(name)).map((name) => sensorNames[name]);
   const lines: string[] = [];
   if (known.length > 0) {
-    const columns = numberColumns('first, highest, last', known.map((name) => sensorNames[name]));
+    const columns = numberColumns(
+      'first, highest, last',
+      known.map((name) => sensorNames[name]),
+    );
     const course = (leg: Leg[(typeof names)[number]]): string =>
       leg === null ? '' : [leg.first, leg.highest, leg.last].map((value) => value.toFixed(0)).join(', ');
     lines.push(

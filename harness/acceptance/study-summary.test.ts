@@ -83,7 +83,8 @@ test('the two rules are compared on the same prompts, with an interval', () => {
 });
 
 test('a cell without generations counts nothing', () => {
-  const empty = summariseStudy([made(leviathan, 0, [1])], { cells: [leviathan, long], base: leviathan, seed: 0 }).by_context[0]!;
+  const empty = summariseStudy([made(leviathan, 0, [1])], { cells: [leviathan, long], base: leviathan, seed: 0 })
+    .by_context[0]!;
   assert.equal([empty.prompts, empty.cycles, empty.accepted_length.value, empty.positions.length], [0, 0, 0, 0]);
 });
 

@@ -21,10 +21,7 @@ export interface StudySummaryOptions {
   seed: number;
 }
 
-export type StudySummary = Pick<
-  AcceptanceStudy,
-  'by_sampling' | 'coupled_over_leviathan' | 'by_prompt' | 'by_context'
->;
+export type StudySummary = Pick<AcceptanceStudy, 'by_sampling' | 'coupled_over_leviathan' | 'by_prompt' | 'by_context'>;
 
 /** What the generations of a study say. Definitions stand at the fields of document.ts. */
 export function summariseStudy(
@@ -46,7 +43,9 @@ export function summariseStudy(
     by_prompt: [...new Set(own.map(({ prompt }) => prompt))].map((prompt) => {
       return { prompt, ...acceptanceOf(byPrompt(own).get(prompt)!, seed) };
     }),
-    by_context: cells.flatMap((cell) => (cell.series === 'context' ? [contextResult(cell.context, of(cell), seed)] : [])),
+    by_context: cells.flatMap((cell) =>
+      cell.series === 'context' ? [contextResult(cell.context, of(cell), seed)] : [],
+    ),
   };
 }
 
@@ -107,7 +106,11 @@ function lengthRatio(
     own.map((generation, i) => [cyclesOf(generation), cyclesOf(bases.get(prompt)![i]!)] as const),
   );
   const length = (drawn: typeof clusters, side: 0 | 1): number => lengthOf(drawn.flat().flatMap((pair) => pair[side]));
-  return bootstrap(clusters, (drawn) => ratio(length(drawn as typeof clusters, 0), length(drawn as typeof clusters, 1)), { seed });
+  return bootstrap(
+    clusters,
+    (drawn) => ratio(length(drawn as typeof clusters, 0), length(drawn as typeof clusters, 1)),
+    { seed },
+  );
 }
 
 function byPrompt(generations: readonly StudyGeneration[]): Map<string, StudyGeneration[]> {

@@ -14,11 +14,7 @@ const request = {
   ignoreStopTokens: true,
 };
 
-async function withServer<T>(
-  quirks: Quirk[],
-  body: (client: CompletionClient) => Promise<T>,
-  flags = '',
-): Promise<T> {
+async function withServer<T>(quirks: Quirk[], body: (client: CompletionClient) => Promise<T>, flags = ''): Promise<T> {
   const server = await PeerServer.start({ command: fakeCommand(...quirks) + flags, waitMs: 120_000 });
   try {
     return await body(new CompletionClient(`${server.url}/`, 'completions'));

@@ -138,9 +138,7 @@ interface Sides {
 async function takeTurn(sides: Sides, turn: Turn, signal: AbortSignal | undefined): Promise<CompareRow[]> {
   const rows: CompareRow[] = [];
   for (const side of turn.sides)
-    rows.push(
-      side === serverArm ? await askServer(sides, turn, signal) : await askEngine(sides, turn, side, signal),
-    );
+    rows.push(side === serverArm ? await askServer(sides, turn, signal) : await askEngine(sides, turn, side, signal));
   return rows;
 }
 

@@ -86,7 +86,10 @@ test('sensors: first, highest and last, and what is missing is named', () => {
 
 test('legs of one arm in two rounds count together', () => {
   const leg = (arm: string, tokens: number): LegShape => ({ arm, seconds: 20, emitted: () => tokens });
-  const { ratios } = summariseThermal(rowsOf([leg('ar', 100), leg('mtp:2', 150), leg('mtp:2', 250), leg('ar', 100)]), 0);
+  const { ratios } = summariseThermal(
+    rowsOf([leg('ar', 100), leg('mtp:2', 150), leg('mtp:2', 250), leg('ar', 100)]),
+    0,
+  );
   near(ratios[0]!.whole.value, 2);
 });
 

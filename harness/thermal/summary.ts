@@ -15,7 +15,12 @@ const sensorColumns = ['temperature_c', 'fan_rpm', 'clock_mhz', 'gpu_temperature
 /** What the seconds of a thermal run say; definitions stand at the fields of document.ts. */
 export function summariseThermal(rows: readonly ThermalRow[], seed: number): ThermalSummary {
   const numbers = [...new Set(rows.map(({ leg }) => leg))];
-  const legs = numbers.map((leg) => legOf(rows.filter((row) => row.leg === leg), seed));
+  const legs = numbers.map((leg) =>
+    legOf(
+      rows.filter((row) => row.leg === leg),
+      seed,
+    ),
+  );
   return {
     sensors: [...new Set(rows.flatMap(({ sensors }) => sensors))].toSorted(),
     missing: sensorColumns.filter((column) => rows.every((row) => row[column] === null)),

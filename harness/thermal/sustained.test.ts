@@ -84,7 +84,15 @@ test('a cool-down ends at the temperature of the start', async () => {
 test('a cool-down takes its time without a sensor, and at most its time with one that stays hot', async () => {
   for (const temperatureC of [null, 90]) {
     const options = { startC: temperatureC === null ? null : 50, seconds: 5, signal: undefined, secondMs: 1 };
-    assert.is((await coolDown(sensorsOf(() => ({ temperatureC })), options)).length, 5);
+    assert.is(
+      (
+        await coolDown(
+          sensorsOf(() => ({ temperatureC })),
+          options,
+        )
+      ).length,
+      5,
+    );
   }
 });
 

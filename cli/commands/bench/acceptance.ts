@@ -4,10 +4,11 @@ import type { AcceptanceName } from '../../../runtime/index.ts';
 import { BaseCommand } from '../../base-command.ts';
 import { numberList } from '../../flags.ts';
 
-const rules = { both: ['leviathan', 'coupled'], leviathan: ['leviathan'], coupled: ['coupled'] } as const satisfies Record<
-  string,
-  readonly AcceptanceName[]
->;
+const rules = {
+  both: ['leviathan', 'coupled'],
+  leviathan: ['leviathan'],
+  coupled: ['coupled'],
+} as const satisfies Record<string, readonly AcceptanceName[]>;
 
 export default class BenchAcceptance extends BaseCommand {
   static override summary = 'Measure how many drafts are accepted, by position, temperature, rule, prompt and context.';

@@ -21,7 +21,12 @@ test.before.each((context) => {
 test.after.each(({ folder }) => rmSync(folder, { recursive: true }));
 
 function run(cwd: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [...bin, '--runs', '1', ...args], { cwd, env, encoding: 'utf8', timeout: 180_000 });
+  return spawnSync(process.execPath, [...bin, '--runs', '1', ...args], {
+    cwd,
+    env,
+    encoding: 'utf8',
+    timeout: 180_000,
+  });
 }
 
 /** Processes of a command line that holds these words. */

@@ -26,7 +26,16 @@ function run(cwd: string, ...args: string[]): { status: number | null; stdout: s
 }
 
 onEngine('legs, cool-down and drift, whatever sensors the machine has', async ({ folder }) => {
-  const { status, stdout, stderr } = run(folder, '--minutes', '0.1', '--arms', 'mtp:1,ar', '--cool-down', '1', '--json');
+  const { status, stdout, stderr } = run(
+    folder,
+    '--minutes',
+    '0.1',
+    '--arms',
+    'mtp:1,ar',
+    '--cool-down',
+    '1',
+    '--json',
+  );
   assert.is(status, 0, stderr);
   const document = thermalSchema.parse(JSON.parse(stdout));
   assert.equal(

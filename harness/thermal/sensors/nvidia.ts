@@ -7,7 +7,10 @@ const format = ['--format=csv,noheader,nounits'];
 
 /** NVML's temperatures and clocks through one nvidia-smi that runs on; null without it or without a card. */
 export function nvidiaSensors(command = 'nvidia-smi'): Sensors | null {
-  const { status, stdout } = spawnSync(command, ['--query-gpu=index', ...format], { encoding: 'utf8', timeout: 10_000 });
+  const { status, stdout } = spawnSync(command, ['--query-gpu=index', ...format], {
+    encoding: 'utf8',
+    timeout: 10_000,
+  });
   if (status !== 0 || stdout.trim() === '') return null;
   const cards = new Map<string, Card>();
   const args = ['--query-gpu=index,temperature.gpu,clocks.sm', ...format, '-l', '1'];
