@@ -44,7 +44,8 @@ export function summariseSweep(
   { depths, acceptance, seed }: SweepSummaryOptions,
 ): SweepSummary {
   const { arms: measured, best_arm } = summarise(generations, armsOf(depths), acceptance);
-  const arms = measured.map(({ projected_speedup: _, coupled: __, ...arm }): SweepArm => {
+  const arms = measured.map((all): SweepArm => {
+    const { projected_speedup: _, coupled: __, ...arm } = all;
     const own = generations.filter(({ job }) => job.arm.name === arm.name);
     const estimates = estimatesOf(pairedBlocks(generations, arm.name), { seed });
     const cycles = own.flatMap(({ steps }) => steps.flatMap(({ cycle }) => cycle ?? []));

@@ -55,12 +55,22 @@ function unpackSource(out: string, python: string): void {
 
 function buildServer(source: string, build: string, jobs: string): void {
   const flags = compilerFlags();
-  run('cmake', [
-    ...['-S', source, '-B', build, '-DCMAKE_BUILD_TYPE=Release', '-DBUILD_SHARED_LIBS=OFF', '-DGGML_NATIVE=ON'],
-    ...['-DGGML_OPENMP=OFF', '-DLLAMA_OPENSSL=OFF', '-DLLAMA_BUILD_TESTS=OFF', '-DLLAMA_BUILD_EXAMPLES=OFF'],
-    ...['-DLLAMA_BUILD_TOOLS=ON', '-DLLAMA_BUILD_SERVER=ON', '-DLLAMA_BUILD_UI=OFF'],
-    ...[`-DCMAKE_C_FLAGS=${flags}`, `-DCMAKE_CXX_FLAGS=${flags}`],
-  ]);
+  const settings = {
+    CMAKE_BUILD_TYPE: 'Release',
+    BUILD_SHARED_LIBS: 'OFF',
+    GGML_NATIVE: 'ON',
+    GGML_OPENMP: 'OFF',
+    LLAMA_OPENSSL: 'OFF',
+    LLAMA_BUILD_TESTS: 'OFF',
+    LLAMA_BUILD_EXAMPLES: 'OFF',
+    LLAMA_BUILD_TOOLS: 'ON',
+    LLAMA_BUILD_SERVER: 'ON',
+    LLAMA_BUILD_UI: 'OFF',
+    CMAKE_C_FLAGS: flags,
+    CMAKE_CXX_FLAGS: flags,
+  };
+  const definitions = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
+  run('cmake', ['-S', source, '-B', build, ...definitions]);
   run('cmake', ['--build', build, '--parallel', jobs, '--target', 'llama-server', 'llama-quantize']);
 }
 

@@ -141,9 +141,14 @@ async function runLeg(
   const phase: Phase = { ...plan, phase: 'run', beginMs: setup.now() };
   const sampler = new Sampler(sensors);
   const end = phase.beginMs + seconds * 1000;
-  const generations = await sustain(plan.arm, spec, setup, end, signal).finally(async () => sampler.stop());
+  const [leg] = await Promise.allSettled([sustain(plan.arm, spec, setup, end, signal)]);
   const reading = await sampler.stop();
+<<<<<<< HEAD
   return bucketsOf(generations, phase.beginMs, seconds).map((bucket) =>
+=======
+  if (leg.status === 'rejected') throw leg.reason;
+  return bucketsOf(leg.value, phase.beginMs, seconds).map((bucket) =>
+>>>>>>> bench2
     thermalRow(phase, bucket, reading(bucket.second)),
   );
 }

@@ -93,7 +93,8 @@ async function text(file: string): Promise<string | null> {
 }
 
 async function names(folder: string): Promise<string[]> {
-  return (await readdir(folder).catch(() => [])).toSorted();
+  const found: string[] = await readdir(folder).catch(() => []);
+  return found.toSorted();
 }
 
 async function folders(folder: string): Promise<string[]> {
