@@ -143,12 +143,8 @@ async function runLeg(
   const end = phase.beginMs + seconds * 1000;
   const [leg] = await Promise.allSettled([sustain(plan.arm, spec, setup, end, signal)]);
   const reading = await sampler.stop();
-<<<<<<< HEAD
-  return bucketsOf(generations, phase.beginMs, seconds).map((bucket) =>
-=======
   if (leg.status === 'rejected') throw leg.reason;
   return bucketsOf(leg.value, phase.beginMs, seconds).map((bucket) =>
->>>>>>> bench2
     thermalRow(phase, bucket, reading(bucket.second)),
   );
 }
