@@ -99,7 +99,7 @@ async function openVerification(
     if (loaded === undefined) await model.dispose();
   };
   try {
-    const context = await gateContext(model);
+    const context = await gateContext(model, environment.signal);
     const cases = new Map(plannedCases(spec).map((planned) => [planned.key, planned]));
     const jobs = speedUnits(spec);
     const setup = speedSetup(spec, await openSuite(spec.suite), model, environment);
