@@ -150,7 +150,8 @@ export function caseRow(gate: string, { key, control, passed, problem, figures, 
     problem,
     seconds,
     figures: JSON.stringify(others),
-    logit_diff_bins: (bins as number[] | undefined) ?? null,
+    // A control's differences would stand beside those of the engine in a report.
+    logit_diff_bins: control ? null : ((bins as number[] | undefined) ?? null),
   };
 }
 
