@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import opentype from 'opentype.js';
 
 /** The font of all figures. It comes with the package, so that a figure is the same on every machine. */
 export const fontFamily = 'DejaVu Sans';
 
 const require = createRequire(import.meta.url);
+/** The part of opentype.js 2 that is used; the package ships no types. */
+const { parse } = require('opentype.js') as { parse(this: void, bytes: ArrayBuffer): Font };
+
+interface Font {
+  unitsPerEm: number;
+  charToGlyph(character: string): { advanceWidth: number };
+}
+
 const files = {
   normal: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf'),
   bold: require.resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf'),
@@ -14,7 +21,7 @@ const files = {
 export const fontFiles = Object.values(files);
 
 type Weight = keyof typeof files;
-const fonts: Partial<Record<Weight, ReturnType<typeof opentype.parse>>> = {};
+const fonts: Partial<Record<Weight, Font>> = {};
 
 /** Width of a text in pixels: the sum of its advances. Vega guesses without a canvas, and hides labels that would fit. */
 export function textWidth(text: string, size: number, weight: string | number | undefined): number {
@@ -25,6 +32,6 @@ export function textWidth(text: string, size: number, weight: string | number | 
   return (units * size) / font.unitsPerEm;
 }
 
-function load(weight: Weight): ReturnType<typeof opentype.parse> {
-  return (fonts[weight] ??= opentype.parse(new Uint8Array(readFileSync(files[weight])).buffer));
+function load(weight: Weight): Font {
+  return (fonts[weight] ??= parse(new Uint8Array(readFileSync(files[weight])).buffer));
 }

@@ -4,6 +4,6 @@ import 'vega';
 declare module 'vega' {
   export const textMetrics: {
     height(item: object): number;
-    width(item: object & { fontWeight?: string | number }, text: unknown): number;
+    width(item: object & { fontWeight?: string | number }, text: string | number | null | undefined): number;
   };
 }

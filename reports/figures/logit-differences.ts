@@ -94,5 +94,5 @@ function labelExpression(bins: readonly number[]): string {
 
 function superscript(power: number): string {
   const digits = '⁰¹²³⁴⁵⁶⁷⁸⁹';
-  return [...`${power}`].map((character) => (character === '-' ? '⁻' : digits[Number(character)]!)).join('');
+  return `${power}`.replaceAll(/[-\d]/g, (character) => (character === '-' ? '⁻' : digits[Number(character)]!));
 }
