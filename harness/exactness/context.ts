@@ -5,9 +5,14 @@ import { goldenFile } from './goldens.ts';
 import { gateText } from './text.ts';
 
 /** What the gates run on: a loaded model and their text in its tokens. @throws RangeError for too short a text */
-export async function gateContext(model: Model): Promise<GateContext> {
+export async function gateContext(model: Model, signal?: AbortSignal): Promise<GateContext> {
   const { engine, folder } = model;
-  return { engine: trueEngine(engine), model: engine, folder, tokens: await gateText((text) => model.encode(text)) };
+  return {
+    engine: trueEngine(engine, signal),
+    model: engine,
+    folder,
+    tokens: await gateText((text) => model.encode(text)),
+  };
 }
 
 export function factsOf({ folder }: Pick<Model, 'folder'>): ModelFacts {

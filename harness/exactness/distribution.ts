@@ -40,7 +40,7 @@ export const distributionGate: Gate = {
     {
       key: 'whole texts',
       control: false,
-      cost: { prefill: 2 * textBegin, steps: 1.6 * scale.mmd_texts * scale.mmd_tokens, seconds: 2 },
+      cost: { prefill: 2 * textBegin, steps: 1.6 * scale.mmd_texts * scale.mmd_tokens, seconds: scale.mmd_texts / 50 },
       run: (context) => testTexts(context, scale, sampler.temperature),
     },
     ...listed.map((name) => ({
@@ -52,7 +52,7 @@ export const distributionGate: Gate = {
     {
       key: 'control: texts at T = 2',
       control: true,
-      cost: { prefill: 2 * textBegin, steps: 1.6 * scale.mmd_texts * scale.mmd_tokens, seconds: 2 },
+      cost: { prefill: 2 * textBegin, steps: 1.6 * scale.mmd_texts * scale.mmd_tokens, seconds: scale.mmd_texts / 50 },
       run: (context) => testTexts(context, scale, controlTemperature),
     },
   ],

@@ -21,11 +21,14 @@ export interface GateEngine {
   cycleBatch(batch: { sequence: GateSequence; entry: Entry }[]): Promise<CycleResult>;
 }
 
-/** The engine as it is. */
-export function trueEngine(model: EngineModel): GateEngine {
+/** The engine as it is. After an abort it makes no more sequences, so that a case ends there with the signal's reason. */
+export function trueEngine(model: EngineModel, signal?: AbortSignal): GateEngine {
   return {
     spec: model.request.spec,
-    createSequence: (options) => model.createSequence(options),
+    createSequence(options) {
+      signal?.throwIfAborted();
+      return model.createSequence(options);
+    },
     cycleBatch: (batch) =>
       cycleBatch(
         batch.map(({ sequence, entry }) => {

@@ -24,7 +24,7 @@ export interface GateContext {
 }
 
 /** As many ids as the gates read at most. */
-export const gateTokens = 4200;
+export const gateTokens = 4400;
 
 /** Numbers of a case or a gate; names are in the report and in the contract. */
 export type Figures = Record<string, number | string | boolean | null | number[]>;

@@ -12,7 +12,8 @@ const wrongWirings = wirings.filter((wiring) => wiring !== 'right');
 export const head: Gate = {
   name: 'head',
   claim: 'Σ min(p, q) is that of the goldens to 0.002, and above that of wrong heads by an interval that excludes 0',
-  control: 'the head with swapped inputs in the place of the right one',
+  control:
+    'each of the wrong heads (swapped inputs, hidden rows before the norm, cold cache) in the place of the right one',
   absent: ({ mtp }) => (mtp ? null : 'the model has no MTP head'),
   cases: (scale, facts) => [
     ...(facts.goldens
@@ -24,17 +25,16 @@ export const head: Gate = {
       cost: windowCost(facts),
       run: (context) => measureWindow(context, begin, rows),
     })),
-    {
-      key: 'control',
+    ...wrongWirings.map((wiring): GateCase => ({
+      key: `control: ${wiring}`,
       control: true,
       cost: windowCost(facts),
       run: async (context) => {
         const { figures } = await measureWindow(context, 0, windowRows(facts.vocabSize));
-        const wrong = { ...figures, right: figures['swapped concat']!, 'swapped concat': figures['right']! };
-        const problem = verdict([wrong]);
+        const problem = verdict([{ ...figures, right: figures[wiring]!, [wiring]: figures['right']! }]);
         return { passed: problem === null, figures: {}, problem };
       },
-    },
+    })),
   ],
   verdict,
   summarise: (figures) => ({

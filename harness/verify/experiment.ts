@@ -99,7 +99,7 @@ async function openVerification(
     if (loaded === undefined) await model.dispose();
   };
   try {
-    const context = await gateContext(model);
+    const context = await gateContext(model, environment.signal);
     const cases = new Map(plannedCases(spec).map((planned) => [planned.key, planned]));
     const jobs = speedUnits(spec);
     const setup = speedSetup(spec, await openSuite(spec.suite), model, environment);
@@ -150,7 +150,8 @@ export function caseRow(gate: string, { key, control, passed, problem, figures, 
     problem,
     seconds,
     figures: JSON.stringify(others),
-    logit_diff_bins: (bins as number[] | undefined) ?? null,
+    // A control's differences would stand beside those of the engine in a report.
+    logit_diff_bins: control ? null : ((bins as number[] | undefined) ?? null),
   };
 }
 
