@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MtplxError } from '../errors.ts';
+import type { MtplxError } from '../errors.ts';
 import { numericsVersion } from '../numerics.ts';
 import { contractDepth } from './contract-depth.ts';
 import { chooseDepthStart } from './depth-start.ts';
