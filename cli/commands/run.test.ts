@@ -1,5 +1,14 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -19,7 +28,8 @@ interface Outcome {
 }
 
 function mtplx(args: string[], options: { input?: string; env?: Record<string, string> } = {}): Outcome {
-  const env = { ...process.env, MTPLX_DEV: '1', ...options.env };
+  // No profile of the machine's user.
+  const env = { ...process.env, MTPLX_DEV: '1', MTPLX_HOME: '/nowhere', ...options.env };
   const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
     encoding: 'utf8',
     timeout: 120_000,
@@ -37,6 +47,7 @@ test('text goes to standard output, all else to standard error', () => {
   assert.ok(stdout.length > 10);
   assert.match(stderr, /^Model: the embedded one/);
   assert.match(stderr, /tok\/s decoding/);
+  assert.match(stderr, /depth auto, acceptance coupled\nDepth auto \(not tuned\), cycles: \d+ at \d/);
   assert.not.match(stdout, /tok\/s|Model:/);
 });
 
@@ -51,6 +62,46 @@ test('the same seed gives the same text, with drafts and without', () => {
   assert.is(again!.stdout, first!.stdout);
   assert.is(plain!.stdout, first!.stdout);
   assert.is.not(other!.stdout, first!.stdout);
+});
+
+test('--json tells where auto began, what it used and why it changed; a fixed depth has none of it', () => {
+  interface Depths {
+    depth: number | string;
+    depth_start?: string;
+    depth_changes?: { cycle: number; from: number; to: number; reason: string; expected_tok_s: number[] }[];
+    cycles_at_depth: number[];
+    counts: { cycles: number };
+  }
+  const automatic = JSON.parse(raw('--json', '--seed', '3', '--depth', 'auto').stdout) as Depths;
+  assert.equal([automatic.depth, automatic.depth_start], ['auto', 'default']);
+  assert.is(
+    automatic.cycles_at_depth.reduce((a, b) => a + b),
+    automatic.counts.cycles,
+  );
+  // It begins untuned at depth 3, and has to measure plain decoding before long.
+  const [first] = automatic.depth_changes!;
+  assert.is(first!.from, 3);
+  for (const { reason, expected_tok_s } of automatic.depth_changes!) {
+    assert.ok(['faster', 'probe', 'return'].includes(reason));
+    assert.ok(expected_tok_s.every((rate) => rate > 0));
+  }
+  const fixed = JSON.parse(raw('--json', '--seed', '3', '--depth', '1').stdout) as Depths;
+  assert.is(fixed.depth, 1);
+  assert.is(fixed.depth_changes, undefined);
+});
+
+test('a broken profile is a warning, and the text comes', () => {
+  const home = mkdtempSync(join(tmpdir(), 'mtplx-home-'));
+  try {
+    writeFileSync(join(home, 'profile.json'), '{');
+    const args = ['run', '--raw', '--max-tokens', '24', '--seed', '1', prompt];
+    const { status, stdout, stderr } = mtplx(args, { env: { MTPLX_HOME: home } });
+    assert.is(status, 0, stderr);
+    assert.match(stderr, /Warning: The profile \S+profile\.json cannot be read/);
+    assert.is(stdout, raw('--seed', '1').stdout);
+  } finally {
+    rmSync(home, { recursive: true });
+  }
 });
 
 test('--json prints one document whose counts add up', () => {
@@ -105,6 +156,8 @@ compiled('the compiled command gives the same text, and no compiled file asks fo
 const mistakes: [args: string[], status: number, words: RegExp][] = [
   [['--depth', '9', 'x'], 2, /--depth/],
   [['--depth', '2', '--no-mtp', 'x'], 2, /no-mtp/],
+  [['--depth', 'deep', 'x'], 2, /auto or a whole number from 0 to 8/],
+  [['--depth', 'auto', '--seed', '1', '--acceptance', 'leviathan', 'x'], 2, /needs coupled acceptance/],
   [['--top-p', '0', 'x'], 2, /above 0 to 1/],
   [['--temperature', '-1', 'x'], 2, /from 0 to 100/],
   [['--seed', 'abc', 'x'], 2, /2\^64/],

@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { leviathan } from './acceptance/leviathan.ts';
-import { decode, decodeWith, type DecodingOptions, type DecodingStep } from './cycle.ts';
+import {
+  type CycleRecord,
+  decode,
+  decodeWith,
+  type DecodingOptions,
+  type DecodingStep,
+  type DepthPolicy,
+} from './cycle.ts';
 import { uniform, type Uniforms, uniformsOf } from './random.ts';
 import { Tally } from './tally.ts';
 import { type Entry, type Faults, FakeTarget } from './testing/fake-target.ts';
@@ -128,6 +135,42 @@ test('the same seed gives the same text twice; leviathan runs at a fixed depth, 
         assert.ok(cycles.every(({ depth }) => depth === any.options.depth));
       }
     }),
+  );
+});
+
+/** Depths from a list, the same again and again. */
+function depthsInTurn(depths: readonly number[]): DepthPolicy & { seen: CycleRecord[] } {
+  const seen: CycleRecord[] = [];
+  return {
+    drafts: true,
+    changes: [],
+    seen,
+    get depth() {
+      return depths[seen.length % depths.length]!;
+    },
+    observe: (cycle) => void seen.push(cycle),
+  };
+}
+
+test('a coupled text is the same under any policy; the policy sees every cycle and is obeyed up to the limit', async () => {
+  const policies = fc.array(fc.nat(8), { minLength: 1, maxLength: 6 });
+  await fc.assert(
+    fc.asyncProperty(anyRun, policies, async (any, depths) => {
+      const depthPolicy = depthsInTurn(depths);
+      const { steps, text, target } = await run({ ...any, options: { ...any.options, depthPolicy } });
+      if (any.options.acceptance === 'coupled') assert.equal(text, (await run(any)).text);
+      assert.equal(target.history, held(any, text));
+      assert.equal(
+        depthPolicy.seen,
+        steps.flatMap(({ cycle }) => cycle ?? []),
+      );
+      let left = any.options.maxTokens - 1;
+      for (const [i, { tokens, cycle }] of steps.slice(1).entries()) {
+        assert.is(cycle!.drafted, Math.min(depths[i % depths.length]!, left - 1));
+        left -= tokens.length;
+      }
+    }),
+    { numRuns: 300 },
   );
 });
 

@@ -3,7 +3,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { decode, type DecodingOptions, type DepthPolicy } from '../decoding/cycle.ts';
 import { addonPath } from '../engine/addon.ts';
-import { embeddedModel, loadModel, type Model, MtplxError } from '../index.ts';
+import { embeddedModel, loadModel, type Model, type MtplxError } from '../index.ts';
 import { skip } from '../../scripts/testing/skip.ts';
 
 const test = suite('depth on the engine');
@@ -28,12 +28,13 @@ function inTurn(depths: readonly number[]): DepthPolicy {
 }
 
 async function textAt(options: Partial<DecodingOptions>): Promise<number[]> {
-  const { engine, folder, encode } = await model();
+  const one = await model();
+  const { engine, folder } = one;
   const tokens: number[] = [];
   const drafts = options.depthPolicy !== undefined || (options.depth ?? 0) > 0;
   const sequence = await engine.createSequence({ mtp: drafts });
   const sampler = { temperature: 0.8, topP: 0.95, topK: 20 };
-  for await (const step of decode(sequence, await encode.call(await model(), prompt), 0, {
+  for await (const step of decode(sequence, await one.encode(prompt), 0, {
     sampler,
     draftSampler: sampler,
     acceptance: 'coupled',
@@ -73,10 +74,11 @@ onEngine(
       automatic.tally.cyclesAt.reduce((a, b) => a + b),
       automatic.tally.counts.cycles,
     );
+    const depthNow = policy.depth;
     const next = one.generate(prompt, options);
     await next.text();
     assert.is.not(next.decoding!.depthPolicy, policy);
-    assert.is(next.decoding!.depth, policy.drafts ? policy.depth : 0);
+    assert.is(next.decoding!.depth, next.decoding!.depthPolicy!.drafts ? depthNow : 0);
   },
 );
 

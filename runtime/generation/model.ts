@@ -5,6 +5,7 @@ import { MtplxError } from '../errors.ts';
 import { type ChatMessage, type ChatTemplate, loadChatTemplate } from '../model/chat-template.ts';
 import { type ModelFolder, openModelFolder } from '../model/folder.ts';
 import { loadTokenizer, type Tokenizer } from '../model/tokenizer.ts';
+import { contractDepth } from '../settings/contract-depth.ts';
 import { chooseDepthStart, type ChosenStart } from '../settings/depth-start.ts';
 import { thisMachine, type TuningKey } from '../settings/profile.ts';
 import { Generation } from './generation.ts';
@@ -38,12 +39,16 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
   const bits = options.draftHeadBits;
   const draftHead: LoadRequest['draftHead'] = bits === undefined ? null : { bits, groupSize: draftHeadGroup };
   const engine = await EngineModel.load({ files, tensors, quantized, spec, draftHead }, options.onProgress);
-  const start = spec.mtp ? await chooseDepthStart(tuningKey(folder, bits ?? null), null) : null;
-  return new Model(folder, tokenizer, template, engine, start);
+  return new Model(folder, tokenizer, template, engine, spec.mtp ? await depthStart(folder, bits ?? null) : null);
+}
+
+async function depthStart(folder: ModelFolder, draftHead: 3 | 4 | null): Promise<ChosenStart> {
+  const key = tuningKey(folder, draftHead);
+  return chooseDepthStart(key, await contractDepth(folder.folder, folder.hash, key.backend));
 }
 
 /** What a tuning of this model, as it runs here, is found by. Loads the addon. */
-export function tuningKey({ hash }: Pick<ModelFolder, 'hash'>, draftHead: 3 | 4 | null): TuningKey {
+function tuningKey({ hash }: Pick<ModelFolder, 'hash'>, draftHead: 3 | 4 | null): TuningKey {
   const { backend, isa, threads } = buildInfo();
   return { model_hash: hash, draft_head: draftHead, machine: thisMachine(), backend, isa, threads };
 }

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { MtplxError } from '../errors.ts';
+import type { MtplxError } from '../errors.ts';
+import { numericsVersion } from '../numerics.ts';
+import { contractDepth } from './contract-depth.ts';
 import { chooseDepthStart } from './depth-start.ts';
 import { settingsFolder } from './home.ts';
 import { findTuning, readProfile, saveTuning, thisMachine, type Tuning } from './profile.ts';
@@ -115,6 +117,36 @@ test('depth starts as tuned, else as the contract says, else as usual; a broken 
   const broken = await chooseDepthStart(key, null, file);
   assert.is(broken.source, 'default');
   assert.match(broken.problem!, file);
+});
+
+test('a contract counts when it was verified, for these weights, this backend and these numerics', async ({
+  folder,
+}) => {
+  const contract = {
+    status: 'verified',
+    model_hash: 'a'.repeat(64),
+    backend: 'cpu',
+    numerics_version: numericsVersion,
+    recommended_depth: 2,
+    arch_id: 'qwen3-next-mtp',
+  };
+  const depthOf = async (text: string): Promise<number | null> => {
+    writeFileSync(join(folder, 'mtplx_runtime.json'), text);
+    return contractDepth(folder, contract.model_hash, 'cpu');
+  };
+  assert.is(await contractDepth(folder, contract.model_hash, 'cpu'), null, 'no contract');
+  assert.is(await depthOf(JSON.stringify(contract)), 2);
+  const wrong = [
+    { status: 'failed' },
+    { model_hash: 'b'.repeat(64) },
+    { backend: 'metal' },
+    { numerics_version: numericsVersion + 1 },
+    { recommended_depth: 9 },
+    { recommended_depth: undefined },
+  ];
+  for (const change of wrong)
+    assert.is(await depthOf(JSON.stringify({ ...contract, ...change })), null, JSON.stringify(change));
+  assert.is(await depthOf('{"status"'), null);
 });
 
 test('MTPLX_HOME, then the platform’s own place', () => {

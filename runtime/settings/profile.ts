@@ -57,7 +57,8 @@ export async function readProfile(file: string = profileFile()): Promise<Profile
   try {
     return profileSchema.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { profile_version: 1, tunings: [] };
+    if (['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? ''))
+      return { profile_version: 1, tunings: [] };
     const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
     throw new MtplxError('MTPLX_E_PROFILE_BROKEN', { file, problem }, { cause });
   }

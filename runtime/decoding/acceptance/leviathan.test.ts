@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { DecodingOptions, DepthPolicy } from '../options.ts';
 import { leviathanProblem } from '../testing/exactness.ts';
 import { mutants, showcases } from '../testing/mutants.ts';
 import { scenario } from '../testing/scenarios.ts';
@@ -12,6 +13,29 @@ test('the emitted texts have the joint distribution of the model, for any p, q, 
   await fc.assert(
     fc.asyncProperty(scenario, async (any) => assert.is(await leviathanProblem(any), null)),
     { numRuns: 100 },
+  );
+});
+
+/** The next depth hangs on every verdict so far. */
+function policyFrom(most: number): DepthPolicy {
+  let sum = most;
+  return {
+    drafts: true,
+    changes: [],
+    get depth() {
+      return sum % (most + 1);
+    },
+    observe: ({ drafted, accepted }) => void (sum += 1 + accepted + 2 * drafted),
+  };
+}
+
+test('they still have it when the depth of a cycle hangs on the verdicts before it', async () => {
+  await fc.assert(
+    fc.asyncProperty(scenario, async (any) => {
+      const options = (fixed: DecodingOptions): DecodingOptions => ({ ...fixed, depthPolicy: policyFrom(fixed.depth) });
+      assert.is(await leviathanProblem(any, { options }), null);
+    }),
+    { numRuns: 50 },
   );
 });
 

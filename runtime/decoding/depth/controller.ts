@@ -64,7 +64,7 @@ export interface DepthState {
   /** Cycles to wait for the next probe, while drafting and while decoding plainly. */
   readonly interval: number;
   readonly plainInterval: number;
-  /** Cycles since plain decoding was left. */
+  /** Cycles since plain decoding was left; a probe of it does not count. */
   readonly drafting: number;
 }
 
@@ -109,7 +109,8 @@ export function observe(state: DepthState, { drafted, accepted, wall, catchesUp 
   const cost = catchesUp || drafted > deepest ? unseenCycle(state.cost) : seenCycle(state.cost, drafted, wall);
   const acceptance = seenDrafts(state.acceptance, Math.min(drafted, deepest), Math.min(accepted, deepest));
   const sincePlain = drafted === 0 && !catchesUp ? 0 : state.sincePlain + 1;
-  const drafting = drafted === 0 ? 0 : state.drafting + 1;
+  const resting = state.probe === null ? 0 : state.drafting;
+  const drafting = drafted === 0 ? resting : state.drafting + 1;
   const learned = { ...state, cost, acceptance, sincePlain, waited: state.waited + 1, drafting };
   return state.probe === null ? settled(learned) : probing(learned, state.probe, drafted, accepted);
 }
