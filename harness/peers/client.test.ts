@@ -11,7 +11,7 @@ const request = {
   maxTokens: 12,
   sampler: { temperature: 0.6, top_p: 0.95, top_k: 20 },
   seed: 3,
-  ignoreStopTokens: true,
+  ignoredStops: [0, 2],
 };
 
 async function withServer<T>(quirks: Quirk[], body: (client: CompletionClient) => Promise<T>, flags = ''): Promise<T> {
@@ -64,6 +64,14 @@ test('a server that does not count leaves the counts out', async () => {
   assert.equal([completion.newTokens, completion.promptTokens, completion.text], [null, null, text]);
 });
 
+test('a server that stops at an end token is asked again with a bias against it, where ends are ignored', async () => {
+  await withServer(['stops'], async (client) => {
+    const natural = await client.complete({ ...request, ignoredStops: [] });
+    assert.is(natural.text, ' x0 x1 x2');
+    assert.is((await client.complete(request)).text, text);
+  });
+});
+
 for (const [quirk, words] of [
   ['refuses', /answers 500: out of slots/],
   ['breaks-off', /broke off/],
@@ -89,11 +97,11 @@ test('nobody there, and an abort in the middle', async () => {
 });
 
 test('the body has what the suite says', () => {
-  const body = requestBody(request, 'completions', true) as Record<string, unknown>;
+  const body = requestBody(request, 'completions', { extras: true, bias: false }) as Record<string, unknown>;
   assert.is(body['prompt'], 'def f():');
   assert.equal([body['max_tokens'], body['temperature'], body['top_p'], body['top_k']], [12, 0.6, 0.95, 20]);
   assert.equal([body['seed'], body['ignore_eos'], body['min_p'], body['stream']], [3, true, 0, true]);
-  assert.equal(requestBody(request, 'chat', false), {
+  assert.equal(requestBody(request, 'chat', { extras: false, bias: true }), {
     messages: [{ role: 'user', content: 'def f():' }],
     max_tokens: 12,
     temperature: 0.6,
@@ -101,6 +109,7 @@ test('the body has what the suite says', () => {
     seed: 3,
     stream: true,
     stream_options: { include_usage: true },
+    logit_bias: { 0: -100, 2: -100 },
   });
 });
 

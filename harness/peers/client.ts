@@ -9,8 +9,8 @@ export interface CompletionRequest {
   maxTokens: number;
   sampler: SuiteFilter;
   seed: number;
-  /** Goes on after an end token, where the server can. */
-  ignoreStopTokens: boolean;
+  /** Ids that must not end the text: a server that stops all the same is asked again with a bias against them. */
+  ignoredStops: readonly number[];
 }
 
 /** One streamed answer. Times are milliseconds from the request. */
@@ -35,6 +35,7 @@ const chunk = z.object({
     .array(
       z.object({
         text: z.string().nullish(),
+        finish_reason: z.string().nullish(),
         delta: z.object({ content: z.string().nullish() }).nullish(),
       }),
     )
@@ -48,6 +49,7 @@ export class CompletionClient {
   readonly #url: string;
   #endpoint: Endpoint;
   #extras = true;
+  #bias = false;
 
   constructor(url: string, endpoint: Endpoint) {
     this.#url = url.replace(/\/+$/, '');
@@ -66,7 +68,15 @@ export class CompletionClient {
   async complete(request: CompletionRequest, signal?: AbortSignal): Promise<Completion> {
     const begin = performance.now();
     const response = await this.#post(request, signal);
-    if (response.ok && response.body) return this.#read(response.body, begin, signal);
+    if (response.ok && response.body) {
+      const { stopped, ...completion } = await this.#read(response.body, begin, signal);
+      if (stopped && request.ignoredStops.length > 0 && !this.#bias) {
+        this.#bias = true;
+        return this.complete(request, signal);
+      }
+      if (completion.text === '') throw this.#failure('it answered with no text');
+      return completion;
+    }
     const problem = `${paths[this.#endpoint]} answers ${response.status}: ${shortened(await response.text())}`;
     if ([404, 405, 501].includes(response.status) && this.#endpoint === 'completions') this.#endpoint = 'chat';
     else if ([400, 422].includes(response.status) && this.#extras) this.#extras = false;
@@ -79,7 +89,7 @@ export class CompletionClient {
       return await fetch(this.#url + paths[this.#endpoint], {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(requestBody(request, this.#endpoint, this.#extras)),
+        body: JSON.stringify(requestBody(request, this.#endpoint, { extras: this.#extras, bias: this.#bias })),
         signal: signal ?? null,
       });
     } catch (cause) {
@@ -88,8 +98,13 @@ export class CompletionClient {
     }
   }
 
-  async #read(body: AsyncIterable<Uint8Array>, begin: number, signal: AbortSignal | undefined): Promise<Completion> {
-    let [text, firstMs, lastMs] = ['', 0, 0];
+  /** `stopped`: an end token ended it. */
+  async #read(
+    body: AsyncIterable<Uint8Array>,
+    begin: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Completion & { stopped: boolean }> {
+    let [text, firstMs, lastMs, stopped] = ['', 0, 0, false];
     let counts: z.infer<typeof usage> | null = null;
     try {
       for await (const data of eventData(body)) {
@@ -103,15 +118,15 @@ export class CompletionClient {
           lastMs = now;
           text += piece;
         }
+        stopped ||= (parsed.choices ?? []).some(({ finish_reason }) => finish_reason === 'stop');
         counts = parsed.usage ?? counts;
       }
     } catch (cause) {
       signal?.throwIfAborted();
       throw this.#failure(`its answer broke off (${reasonOf(cause)})`, cause);
     }
-    if (text === '') throw this.#failure('it answered with no text');
     const { completion_tokens = null, prompt_tokens = null } = counts ?? {};
-    return { text, newTokens: completion_tokens, promptTokens: prompt_tokens, firstMs, lastMs };
+    return { text, newTokens: completion_tokens, promptTokens: prompt_tokens, firstMs, lastMs, stopped };
   }
 
   #failure(problem: string, cause?: unknown): MtplxError {
@@ -119,9 +134,15 @@ export class CompletionClient {
   }
 }
 
+/** What of a request a server takes: fields that are not OpenAI's, a bias against end tokens. */
+interface Taken {
+  extras: boolean;
+  bias: boolean;
+}
+
 /** A request in OpenAI's form. Filters are ours: temperature, then top-p, then top-k; no min-p, nothing from a cache. */
-export function requestBody(request: CompletionRequest, endpoint: Endpoint, extras: boolean): object {
-  const { prompt, maxTokens, sampler, seed, ignoreStopTokens } = request;
+export function requestBody(request: CompletionRequest, endpoint: Endpoint, { extras, bias }: Taken): object {
+  const { prompt, maxTokens, sampler, seed, ignoredStops } = request;
   return {
     ...(endpoint === 'chat' ? { messages: [{ role: 'user', content: prompt }] } : { prompt }),
     max_tokens: maxTokens,
@@ -130,11 +151,12 @@ export function requestBody(request: CompletionRequest, endpoint: Endpoint, extr
     seed,
     stream: true,
     stream_options: { include_usage: true },
+    ...(bias && { logit_bias: Object.fromEntries(ignoredStops.map((id) => [id, -100])) }),
     ...(extras && {
       top_k: sampler.top_k,
       min_p: 0,
       samplers: ['temperature', 'top_p', 'top_k'],
-      ignore_eos: ignoreStopTokens,
+      ignore_eos: ignoredStops.length > 0,
       cache_prompt: false,
     }),
   };

@@ -198,6 +198,6 @@ function requestOf({ setup }: Sides, prompt: number, seed: number): CompletionRe
     maxTokens: settings.max_tokens,
     sampler: settings.sampler,
     seed,
-    ignoreStopTokens: settings.ignore_stop_tokens,
+    ignoredStops: settings.ignore_stop_tokens ? [...setup.model.folder.stopIds] : [],
   };
 }

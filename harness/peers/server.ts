@@ -125,7 +125,7 @@ export class PeerServer {
   #signal(signal: NodeJS.Signals | 0): boolean {
     if (this.#child?.pid === undefined) return false;
     try {
-      process.kill(this.#child.pid, signal);
+      process.kill(-this.#child.pid, signal);
       return true;
     } catch {
       return false;

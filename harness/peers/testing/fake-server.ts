@@ -15,6 +15,7 @@ export type Quirk =
   | 'error-event'
   | 'silent'
   | 'lingers'
+  | 'stops'
   | 'refuses'
   | 'ignores-sigterm';
 
@@ -23,7 +24,17 @@ const { values } = parseArgs({
 });
 const has = (quirk: Quirk): boolean => (values.quirk ?? []).includes(quirk);
 const tokenMs = Number(values['token-ms'] ?? 1);
-const known = new Set(['prompt', 'messages', 'max_tokens', 'temperature', 'top_p', 'seed', 'stream', 'stream_options']);
+const known = new Set([
+  'prompt',
+  'messages',
+  'max_tokens',
+  'temperature',
+  'top_p',
+  'seed',
+  'stream',
+  'stream_options',
+  'logit_bias',
+]);
 const ready = performance.now() + (has('loads-slowly') ? 700 : 0);
 
 if (has('dies')) {
@@ -58,6 +69,10 @@ async function stream(body: Record<string, unknown>, chat: boolean, response: Se
   if (chat) send({ choices: [{ delta: { role: 'assistant', content: '' } }] });
   for (let i = 0; i < count && !has('silent'); i++) {
     await sleep(tokenMs);
+    if (i === 3 && has('stops') && !('logit_bias' in body)) {
+      send({ choices: [{ text: '', finish_reason: 'stop' }] });
+      break;
+    }
     if (i === 2 && has('breaks-off')) return void response.destroy();
     if (i === 2 && has('error-event')) send({ error: { message: 'the cache is full' } });
     send({ choices: [chat ? { delta: { content: ` x${i}` } } : { text: ` x${i}` }] });
