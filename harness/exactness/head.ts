@@ -6,6 +6,8 @@ import type { Scale } from './scale.ts';
 
 /** Largest difference of the mean overlap from the goldens'. */
 const overlapBound = 0.002;
+/** Positions of a control: enough for a wrong head to show. */
+const controlRows = 64;
 const wrongWirings = wirings.filter((wiring) => wiring !== 'right');
 
 /** The MTP head is wired right: it drafts what the goldens draft, and better than three wrong heads. */
@@ -22,15 +24,15 @@ export const head: Gate = {
     ...windows(scale, facts).map(({ begin, rows }, i): GateCase => ({
       key: `window ${i + 1}`,
       control: false,
-      cost: windowCost(facts),
+      cost: windowCost(facts.vocabSize, rows),
       run: (context) => measureWindow(context, begin, rows),
     })),
     ...wrongWirings.map((wiring): GateCase => ({
       key: `control: ${wiring}`,
       control: true,
-      cost: windowCost(facts),
+      cost: windowCost(facts.vocabSize, controlRows),
       run: async (context) => {
-        const { figures } = await measureWindow(context, 0, windowRows(facts.vocabSize));
+        const { figures } = await measureWindow(context, 0, controlRows);
         const problem = verdict([{ ...figures, right: figures[wiring]!, [wiring]: figures['right']! }]);
         return { passed: problem === null, figures: {}, problem };
       },
@@ -49,8 +51,7 @@ function windows({ head_tokens: tokens }: Scale, { vocabSize }: ModelFacts): { b
 }
 
 /** The trunk once, the head four times, and five filtered rows a position. */
-function windowCost({ vocabSize }: ModelFacts): Cost {
-  const rows = windowRows(vocabSize);
+function windowCost(vocabSize: number, rows: number): Cost {
   return { prefill: 2 * rows, steps: rows / 20, seconds: 0.3 + 3e-8 * rows * vocabSize };
 }
 
