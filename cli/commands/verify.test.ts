@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { runExperiment } from '../../harness/experiments/run.ts';
+import { cannedVerification, specFor } from '../../harness/verify/testing/runs.ts';
 import { embeddedModel } from '../../runtime/index.ts';
 import { openModelFolder } from '../../runtime/model/folder.ts';
 import { aContract, originals } from '../../runtime/model/testing/contracts.ts';
+import { readContract } from '../../runtime/model/tiers.ts';
 import { numericsVersion } from '../../runtime/numerics.ts';
 import { packageRoot } from '../../runtime/package.ts';
 
@@ -59,6 +62,21 @@ test('a model without MTP head: exit 2; a place that cannot be written: known be
   assert.is(unwritable.status, 1);
   assert.match(unwritable.stderr, /MTPLX_E_UNWRITABLE/);
   assert.equal(readdirSync(folder), ['model']);
+});
+
+test('a failed gate: the contract is written as a failed one, exit 3, and run refuses the model', async ({
+  folder,
+  model,
+}) => {
+  const wrong = (key: string) => key === 'commit/M 4';
+  const run = await runExperiment(cannedVerification(wrong), specFor('quick', 5), { parent: folder });
+  const { status, stdout, stderr } = mtplx(folder, 'verify', model, '--resume', run.folder);
+  assert.is(status, 3, stderr);
+  assert.match(stdout, /^commit +failed/m);
+  assert.match(stderr, /Error: gate commit failed: M 4: x\./);
+  const written = await readContract(model);
+  assert.is(written.kind === 'ours' && written.contract.status, 'failed');
+  assert.is(mtplx(folder, 'run', '--model', model, '--raw', '-n', '2', '--require-verified', 'x').status, 3);
 });
 
 test('--check without a contract of ours says what is there', ({ folder, model }) => {

@@ -12,7 +12,7 @@ export const samplers: Record<string, Filter> = {
   'T 1': { temperature: 1, topP: 0.95, topK: 20 },
   'T 1, no filters': { temperature: 1, topP: 1, topK: 0 },
 };
-const controlTokens = 80;
+const controlTokens = 48;
 
 /** The same seed gives the same text with drafts, without drafts, and at every depth. */
 export const identity: Gate = {

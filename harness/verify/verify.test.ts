@@ -6,86 +6,16 @@ import * as assert from 'uvu/assert';
 import { parseContract } from '../../runtime/model/contract.ts';
 import { failsWith, inTemporaryFolder } from '../../runtime/model/testing/files.ts';
 import { decideTier } from '../../runtime/model/tiers.ts';
-import { fakeGeneration } from '../bench/testing/generations.ts';
-import { generationRows } from '../bench/rows.ts';
-import { chooseSuite } from '../bench/suite-choice.ts';
 import { gates } from '../exactness/gates.ts';
-import type { StoredRow } from '../experiments/experiment.ts';
-import type { RunDescription } from '../experiments/description.ts';
-import { loadSuite } from '../suites/suite.ts';
+import { runExperiment } from '../experiments/run.ts';
 import { contractDifferences } from './contract.ts';
-import { caseRow, stepRow, verification, type verifyColumns, type VerifyResult } from './experiment.ts';
-import { defaultMs, plannedCases, predictedMs, specOfSize, type VerifyOptions, type VerifySpec } from './spec.ts';
-import { speedUnits } from './speed.ts';
+import { verification, type VerifyResult } from './experiment.ts';
+import { defaultMs, plannedCases, predictedMs, type VerifySpec } from './spec.ts';
+import { cannedVerification, description, hash, rowsOf, specFor } from './testing/runs.ts';
 import { contractTarget, writeContract } from './write.ts';
 
 const test = suite('verification');
-const hash = 'a'.repeat(64);
-const suiteFile = chooseSuite(await loadSuite('cold-long-code-192'));
 const experiment = verification();
-
-function specFor(size: VerifyOptions['size'], step: number, vocabSize = 4096): VerifySpec {
-  return specOfSize(size, {
-    model: { folder: null, name: 'model', hash },
-    facts: { mtp: true, goldens: false, vocabSize, maxPositions: 8192 },
-    suite: suiteFile,
-    seed: 0,
-    step_times: { step, row: step / 8, prefill: step / 8 },
-    threads: null,
-    backend: 'cpu',
-  });
-}
-
-const description: RunDescription = {
-  experiment: 'verify',
-  spec_version: 1,
-  spec: {},
-  mtplx: '0.1.0',
-  numerics_version: 1,
-  commit: 'c'.repeat(40),
-  dirty: false,
-  machine: {
-    cpu: 'a CPU',
-    cores: 2,
-    usable_cores: 2,
-    memory_bytes: 2 ** 33,
-    os: 'linux',
-    arch: 'x64',
-    governor: null,
-    load_average: [0, 0, 0],
-    node: 'v24',
-  } as unknown as RunDescription['machine'],
-  engine: { backend: 'cpu', mlx: '0.32', isa: 'avx2', isas: ['scalar', 'avx2'], threads: 2, compiler: 'g++' },
-  model: { name: 'model', hash, family: 'qwen3_5', weight_bytes: 1 },
-  started: '2026-11-24T18:00:00.000Z',
-};
-
-/** Rows of a run in which every case did what it should, but those that `wrong` names. */
-function rowsOf(spec: VerifySpec, wrong: (key: string) => boolean = () => false): StoredRow<typeof verifyColumns>[] {
-  const cases = plannedCases(spec).map(({ key, gate, gateCase: { key: name, control } }) => {
-    const passed = control === wrong(key);
-    const bits = { compared: 10, differing: passed ? 0 : 1, differing_bits: 0, max_diff: 0, toy_models: 1 };
-    const figures = gate.name === 'head' ? wirings : bits;
-    const report = { key: name, control, passed, problem: passed ? null : 'x', figures, seconds: 1 };
-    return { ...caseRow(gate.name, report), unit: key };
-  });
-  const speed = [...speedUnits(spec)].flatMap(([unit, jobs]) =>
-    jobs.flatMap(({ prompt, run, arm }) => {
-      // A cycle costs 1 + depth / 4 plain steps and emits 1 + depth / 2 tokens: deeper is faster.
-      const cycle = { accepted: Math.floor(arm.depth / 2), wall: 10 * (1 + arm.depth / 4) };
-      const generation = fakeGeneration({ depth: arm.depth, prompt, run, cycles: [cycle, cycle, cycle] });
-      return generationRows(generation, spec.suite.prompts).map((row) => ({ ...stepRow(row), unit }));
-    }),
-  );
-  return [...cases, ...speed];
-}
-
-const wirings = {
-  right: [0.8, 0.7, 0.75, 0.8],
-  'swapped concat': [0.1, 0.1, 0.1, 0.1],
-  'pre-norm hidden': [0.5, 0.5, 0.5, 0.5],
-  'cold cache': [0.6, 0.5, 0.6, 0.6],
-};
 
 function resultOf(spec: VerifySpec, wrong?: (key: string) => boolean): VerifyResult {
   const context = { description, arrowFile: 'rows.arrow' };
@@ -148,6 +78,16 @@ test('one failed case or one control that passes makes the contract a failed one
     assert.is(contract.exactness_baseline.status, 'failed');
   }
 });
+
+test('the record of a run gives its contract, also when it was stopped in between', () =>
+  inTemporaryFolder(async (parent) => {
+    const spec = specFor('quick', 5);
+    const { result, rows } = await runExperiment(cannedVerification(), spec, { parent });
+    assert.is(result.contract.status, 'verified');
+    assert.is(rows.length, rowsOf(spec).length);
+    const { contract } = resultOf(spec);
+    assert.equal(contractDifferences(contract, result.contract), []);
+  }));
 
 test('a contract is compared in what every machine must find again', () => {
   const { contract } = resultOf(specFor('quick', 5));

@@ -33,6 +33,12 @@ test('p-values of one law are uniform', () => {
   assert.ok(Math.abs(below(0.5) - 0.5) < 0.2 && below(0.05) < 0.15, values.join(' '));
 });
 
+test('the discrepancy by hand: unigrams alone, equal and disjoint', () => {
+  const same = [[1], [1]];
+  assert.is(mmdTest(same, same, 9).mmd2, 0);
+  assert.is(mmdTest(same, [[2], [2]], 9).mmd2, 2);
+});
+
 test('the same splits again', () => {
   const [a, b] = [texts(8, 0.6, 1), texts(8, 0.4, 2)];
   assert.equal(mmdTest(a, b, 99), mmdTest(a, b, 99));
