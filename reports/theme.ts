@@ -19,6 +19,7 @@ export const theme: Config = {
     subtitleLineHeight: 16,
   },
   axis: {
+    labelFlush: false,
     labelFontSize: 12,
     titleFontSize: 12,
     titleFontWeight: 'normal',
