@@ -47,7 +47,7 @@ test('text goes to standard output, all else to standard error', () => {
   assert.ok(stdout.length > 10);
   assert.match(stderr, /^Model: the embedded one/);
   assert.match(stderr, /tok\/s decoding/);
-  assert.match(stderr, /depth auto, acceptance coupled\nDepth auto \(not tuned\), cycles: \d+ at \d/);
+  assert.match(stderr, /depth auto, acceptance coupled\nDepth auto \(the model's contract\), cycles: \d+ at \d/);
   assert.not.match(stdout, /tok\/s|Model:/);
 });
 
@@ -72,7 +72,15 @@ test('--json tells where auto began, what it used and why it changed; a fixed de
     cycles_at_depth: number[];
     counts: { cycles: number };
   }
-  const automatic = JSON.parse(raw('--json', '--seed', '3', '--depth', 'auto').stdout) as Depths;
+  // Without a contract, which would say where to begin.
+  const folder = mkdtempSync(join(tmpdir(), 'mtplx-bare-'));
+  cpSync(join(packageRoot, 'fixtures/model'), folder, {
+    recursive: true,
+    filter: (file) => !file.endsWith('mtplx_runtime.json'),
+  });
+  const { stdout } = raw('--json', '--seed', '3', '--depth', 'auto', '--model', folder);
+  rmSync(folder, { recursive: true });
+  const automatic = JSON.parse(stdout) as Depths;
   assert.equal([automatic.depth, automatic.depth_start], ['auto', 'default']);
   assert.is(
     automatic.cycles_at_depth.reduce((a, b) => a + b),

@@ -89,7 +89,7 @@ export function cannedVerification(wrong?: (key: string) => boolean): ReturnType
       return {
         engine: description.engine,
         model: description.model,
-        run: async ({ key }) => rows.filter(({ unit }) => unit === key).map(({ unit: _unit, ...row }) => row),
+        run: async ({ key }) => rows.flatMap(({ unit, ...row }) => (unit === key ? [row] : [])),
         close: async () => undefined,
       };
     },
