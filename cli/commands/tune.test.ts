@@ -38,7 +38,7 @@ onEngine('measures, says what it wrote and where, and run begins with it', async
   const run = mtplx(folder, 'run', '--raw', '--threads', '1', '-n', '8', '--seed', '1', '--stats', 'def f(');
   assert.match(run.stderr, /Depth auto \(tuned here\)/);
   const other = mtplx(folder, 'run', '--raw', '--threads', '2', '-n', '8', '--seed', '1', '--stats', 'def f(');
-  assert.match(other.stderr, /Depth auto \(not tuned\)/);
+  assert.match(other.stderr, /Depth auto \(the model's contract\)/);
 });
 
 onEngine('--dry-run writes nothing; --from takes an earlier run', async ({ folder, home }) => {
