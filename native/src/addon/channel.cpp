@@ -77,8 +77,7 @@ Napi::Value Channel::submit(Napi::Env env, Job job, std::shared_ptr<Napi::Functi
     to_js_.Ref(env); // the event loop waits only while a call is pending
   }
   // The job holds no EngineThread: its last owner joins it and must not be the thread itself.
-  EngineThread* engine = engine_.get();
-  engine_->push([engine, settlement, workspace = workspace_, job = std::move(job)] {
+  engine_->push([settlement, workspace = workspace_, job = std::move(job)] {
     if (settlement->channel->closed()) {
       forget(settlement->listener);
       delete settlement;
