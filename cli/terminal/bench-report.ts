@@ -75,7 +75,7 @@ function cycleTable(arms: readonly ArmResult[]): string {
     'verify',
     'commit',
     'candidates',
-    'MLX overhead',
+    'engine, rest',
     'TypeScript, hop',
     'whole',
     'verify / step',

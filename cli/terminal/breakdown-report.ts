@@ -9,7 +9,7 @@ export function breakdownReport({ rows, step_bytes, draft_bytes, machine, engine
     'GDN',
     'attention',
     'other',
-    'MLX',
+    'engine',
     'hop',
     'TypeScript',
     'hop µs',
@@ -22,7 +22,7 @@ export function breakdownReport({ rows, step_bytes, draft_bytes, machine, engine
     depth === 0 ? 'ar' : `${depth}`,
     cycle_us.toFixed(0),
     ...[share.matmul, share.gdn, share.attention, share.other_kernels].map(percent),
-    ...[share.mlx_overhead, share.hop, share.typescript].map(percent),
+    ...[share.engine_overhead, share.hop, share.typescript].map(percent),
     us.hop.toFixed(0),
     bound_us.toFixed(0),
   ]);

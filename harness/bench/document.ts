@@ -55,7 +55,7 @@ export const armSchema = comparisonSchema.extend({
   verify_ms: positive,
   commit_ms: positive,
   candidates_ms: positive,
-  /** On the engine thread outside kernels: MLX's graph and dispatch. */
+  /** On the engine thread outside kernels. */
   overhead_ms: positive,
   /** Outside the engine thread: the hop, and the decision in TypeScript. */
   outside_ms: positive,

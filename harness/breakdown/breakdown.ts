@@ -5,7 +5,7 @@ import type { EngineSequence } from '../../runtime/engine/sequence.ts';
 /**
  * Where the time of a decoding cycle goes, in microseconds a cycle (medians): `wall` as TypeScript sees it,
  * `engine` on the engine thread, `kernels` inside kernels. `hop` = wall − engine is the way between TypeScript and the engine and
- * back with both conversions; `overhead` = engine − kernels is graph building, MLX's dispatch and its other ops.
+ * back with both conversions; `overhead` = engine − kernels is the engine thread outside kernels.
  */
 export interface CycleBreakdown {
   depth: number;

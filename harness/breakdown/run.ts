@@ -13,7 +13,7 @@ const parts = z.strictObject({
   gdn: z.number(),
   attention: z.number(),
   other_kernels: z.number(),
-  mlx_overhead: z.number(),
+  engine_overhead: z.number(),
   hop: z.number(),
   typescript: z.number(),
 } satisfies Record<keyof CycleParts, z.ZodNumber>);

@@ -33,7 +33,7 @@ test('every kernel has its part, and the parts add up to the cycle', () => {
     gdn: 100,
     attention: 50,
     other_kernels: 50,
-    mlx_overhead: 500,
+    engine_overhead: 500,
     hop: 100,
     typescript: 50,
   });
@@ -46,7 +46,7 @@ test('every kernel has its part, and the parts add up to the cycle', () => {
 test('shares add up to 1', () => {
   const share = shares(cycleParts(row, 50));
   assert.ok(Math.abs(Object.values(share).reduce((a, b) => a + b) - 1) < 1e-12);
-  assert.is(share.mlx_overhead, 500 / 1050);
+  assert.is(share.engine_overhead, 500 / 1050);
 });
 
 test.run();

@@ -8,8 +8,8 @@ export interface CycleParts {
   attention: number;
   /** Norms, activations, embedding, experts, candidates, draws. */
   other_kernels: number;
-  /** Graph building, MLX's dispatch for each op and its own ops. */
-  mlx_overhead: number;
+  /** The engine thread outside kernels: arrays, arguments, reading requests and writing results. */
+  engine_overhead: number;
   /** The way between TypeScript and the engine thread and back, with both conversions. */
   hop: number;
   /** The decision: uniforms, distributions, acceptance. */
@@ -36,7 +36,7 @@ export function cycleParts(row: CycleBreakdown, typescript: number): CycleParts 
     const part = prefixes.find(([prefix]) => name.startsWith(prefix))?.[1] ?? 'other_kernels';
     kernels[part] += us * scale;
   }
-  return { ...kernels, mlx_overhead: row.overhead, hop: row.hop, typescript };
+  return { ...kernels, engine_overhead: row.overhead, hop: row.hop, typescript };
 }
 
 /** Each part over the sum of all. */

@@ -106,10 +106,8 @@ int main(int count, char** args) {
   }
   try {
     set_threads(std::atoi(args[2]));
-    for (Isa isa : all_isas) {
-      if (count > 3 && std::strcmp(args[3], isa_name(isa)) == 0) {
-        force_isa(isa);
-      }
+    if (count > 3) {
+      force_isa(parse_isa(args[3]));
     }
     std::printf("{\"isa\":\"%s\",\"threads\":%d,\"mlx\":\"%s\",\"compiler\":\"%s\"}\n", isa_name(active_isa()),
                 threads(), mlx::core::version(), __VERSION__);

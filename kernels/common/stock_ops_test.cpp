@@ -8,7 +8,7 @@
 using namespace mtplx::kernels;
 using namespace mtplx::kernels::testing;
 
-// MLX's own ops that stay on the hot path (native/src/forward.cpp, cycle.cpp, sequence.cpp).
+// What kernels/rows does instead on the hot path; the ops themselves stay in inspection and in the reference forms.
 TEST_CASE("stock MLX: add, concatenate, take and slice keep the law") {
   Random random(61);
   using In = std::vector<mx::array>;

@@ -44,7 +44,7 @@ export async function loadModel(path: string, options: LoadOptions = {}): Promis
 
 async function depthStart(folder: ModelFolder, draftHead: 3 | 4 | null): Promise<ChosenStart> {
   const key = tuningKey(folder, draftHead);
-  return chooseDepthStart(key, await contractDepth(folder.folder, folder.hash, key.backend));
+  return chooseDepthStart(key, await contractDepth(folder, key.backend));
 }
 
 /** What a tuning of this model, as it runs here, is found by. Loads the addon. */

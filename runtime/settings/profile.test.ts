@@ -5,6 +5,8 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { MtplxError } from '../errors.ts';
+import { embeddedModel } from '../model/embedded.ts';
+import { openModelFolder } from '../model/folder.ts';
 import { numericsVersion } from '../numerics.ts';
 import { contractDepth } from './contract-depth.ts';
 import { chooseDepthStart } from './depth-start.ts';
@@ -122,19 +124,16 @@ test('depth starts as tuned, else as the contract says, else as usual; a broken 
 test('a contract counts when it was verified, for these weights, this backend and these numerics', async ({
   folder,
 }) => {
+  const model = { ...(await openModelFolder(embeddedModel)), folder };
   const contract = {
-    status: 'verified',
-    model_hash: 'a'.repeat(64),
-    backend: 'cpu',
-    numerics_version: numericsVersion,
+    ...(JSON.parse(readFileSync(join(embeddedModel, 'mtplx_runtime.json'), 'utf8')) as object),
     recommended_depth: 2,
-    arch_id: 'qwen3-next-mtp',
   };
   const depthOf = async (text: string): Promise<number | null> => {
     writeFileSync(join(folder, 'mtplx_runtime.json'), text);
-    return contractDepth(folder, contract.model_hash, 'cpu');
+    return contractDepth(model, 'cpu');
   };
-  assert.is(await contractDepth(folder, contract.model_hash, 'cpu'), null, 'no contract');
+  assert.is(await contractDepth(model, 'cpu'), null, 'no contract');
   assert.is(await depthOf(JSON.stringify(contract)), 2);
   const wrong = [
     { status: 'failed' },

@@ -36,7 +36,7 @@ onEngine('--json prints one document whose shares add up, and its table names ev
     assert.ok(us.matmul > 0 && us.gdn > 0 && us.hop > 0 && us.typescript > 0);
     assert.ok(bound_us > 0 && cycle_us > 0);
   }
-  assert.match(breakdownReport(document), /matmul +GDN +attention +other +MLX +hop +TypeScript/);
+  assert.match(breakdownReport(document), /matmul +GDN +attention +other +engine +hop +TypeScript/);
 });
 
 test('depths that are none exit with 2', () => {

@@ -4,7 +4,7 @@ import { BaseCommand } from '../../base-command.ts';
 
 export default class BenchBreakdown extends BaseCommand {
   static override summary = 'Show where the time of a decoding cycle goes.';
-  static override description = `Shares of matmuls, GDN, attention, MLX's overhead for each op, the hop between TypeScript and the engine, and
+  static override description = `Shares of matmuls, GDN, attention, the rest of the engine, the hop between TypeScript and the engine, and
 TypeScript itself, for each depth and number of threads, beside the time that reading the weights takes.`;
 
   static override examples = [
