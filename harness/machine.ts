@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { arch, availableParallelism, cpus, loadavg, machine, platform, release, totalmem } from 'node:os';
 import { z } from 'zod';
+import { linuxSensors } from './thermal/sensors/linux.ts';
 
 export const machineSchema = z.strictObject({
   /** Name of the CPU as the operating system gives it. */
@@ -23,16 +24,12 @@ export const machineSchema = z.strictObject({
 /** The machine that numbers were taken on. */
 export type Machine = z.infer<typeof machineSchema>;
 
-/** Hardware monitors and thermal zones of Linux. */
-const sensorFolders = [
-  { folder: '/sys/class/hwmon', name: 'name', reading: /^temp\d+_input$/ },
-  { folder: '/sys/class/thermal', name: 'type', reading: /^temp$/ },
-];
 const governorFile = '/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor';
 
 export async function describeMachine(): Promise<Machine> {
   const all = cpus();
   const governor = await readFile(governorFile, 'utf8').catch(() => null);
+  const sensors = await linuxSensors(); // none on other systems
   return {
     cpu: all[0]?.model.trim() ?? machine(),
     cores: Math.max(1, all.length),
@@ -43,17 +40,6 @@ export async function describeMachine(): Promise<Machine> {
     governor: governor?.trim() ?? null,
     load_average: loadavg() as Machine['load_average'],
     node: process.version,
-    temperature_sensors: await temperatureSensors(),
+    temperature_sensors: Object.keys((await sensors.read()).temperatures).toSorted(),
   };
-}
-
-async function temperatureSensors(): Promise<string[]> {
-  const names: string[] = [];
-  for (const { folder, name, reading } of sensorFolders)
-    for (const device of (await readdir(folder).catch((): string[] => [])).toSorted()) {
-      const files = await readdir(`${folder}/${device}`).catch(() => []);
-      const label = (await readFile(`${folder}/${device}/${name}`, 'utf8').catch(() => device)).trim();
-      names.push(...files.filter((file) => reading.test(file)).map((file) => `${label}/${file}`));
-    }
-  return names;
 }
