@@ -44,22 +44,19 @@ struct Tile {
   float* v;     // [rows, Dv] of the current head
   float* beta;  // [rows] of the current head
   float* state; // [Dk, delta_chunk]
-  float* head;  // [Dk, Dv], the state of the current head: from and to memory it goes in one stream
 };
 
 size_t tile_bytes(const GatedDeltaSpec& g) {
   return 2 * Parts::bytes(static_cast<size_t>(tile_rows) * g.key_dim) +
          Parts::bytes(static_cast<size_t>(tile_rows) * g.value_dim) + Parts::bytes(tile_rows) +
-         Parts::bytes(static_cast<size_t>(g.key_dim) * delta_chunk) +
-         Parts::bytes(static_cast<size_t>(g.key_dim) * g.value_dim);
+         Parts::bytes(static_cast<size_t>(g.key_dim) * delta_chunk);
 }
 
 Tile tile_in(const GatedDeltaSpec& g, std::byte* memory) {
   Parts parts(memory);
   size_t key_rows = static_cast<size_t>(tile_rows) * g.key_dim;
   return {parts.take(key_rows), parts.take(key_rows), parts.take(static_cast<size_t>(tile_rows) * g.value_dim),
-          parts.take(tile_rows), parts.take(static_cast<size_t>(g.key_dim) * delta_chunk),
-          parts.take(static_cast<size_t>(g.key_dim) * g.value_dim)};
+          parts.take(tile_rows), parts.take(static_cast<size_t>(g.key_dim) * delta_chunk)};
 }
 
 class Walk {
@@ -136,7 +133,7 @@ class Walk {
 
   void step(int head, int begin, int rows) const {
     size_t size = static_cast<size_t>(g_.key_dim) * g_.value_dim;
-    std::memcpy(tile_.head, (begin == 0 ? before_ : after_) + head * size, size * sizeof(float));
+    const float* from = (begin == 0 ? before_ : after_) + head * size;
     auto kernel = MTPLX_SELECT_ISA(delta_rows);
     for (int chunk = 0; chunk < g_.value_dim; chunk += delta_chunk) {
       size_t at = value(head, begin) + chunk;
@@ -144,8 +141,8 @@ class Walk {
               .width = std::min(delta_chunk, g_.value_dim - chunk),
               .rows = rows,
               .scratch = tile_.state,
-              .from = tile_.head + chunk,
-              .to = tile_.head + chunk,
+              .from = from + chunk,
+              .to = after_ + head * size + chunk,
               .state_stride = static_cast<size_t>(g_.value_dim),
               .q = tile_.q,
               .k = tile_.k,
@@ -158,7 +155,6 @@ class Walk {
               .y = out_[out_y].data<float>() + at,
               .y_stride = static_cast<size_t>(g_.value_heads) * g_.value_dim});
     }
-    std::memcpy(after_ + head * size, tile_.head, size * sizeof(float));
   }
 
   void finish(int head, int begin, int rows) const {

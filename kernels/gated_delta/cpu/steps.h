@@ -6,8 +6,8 @@
 
 namespace mtplx::kernels {
 
-// Value dims that one pass steps through time: with 128 key dims 16 KB of state, which stay in a first-level cache.
-inline constexpr int delta_chunk = 32;
+// Value dims of a call at most: with 128 key dims 32 KB of state.
+inline constexpr int delta_chunk = 64;
 
 // out [end - begin] = silu(sum over taps of weight[tap] * row[tap]) of channels begin .. end, oldest tap first, for row
 // `row` of a sequence: rows [.., channels] from its first, past [taps-1, channels] before it, weight [taps, channels].
@@ -26,7 +26,7 @@ MTPLX_DECLARE_ISA(void,
 // y = x / sqrt(sum x^2 + 1e-6) * scale over dim (a multiple of 16).
 MTPLX_DECLARE_ISA(void, l2_normalise, (const float* x, int dim, float scale, float* y))
 
-// `width` (16 or 32) value dims of one head for `rows` rows.
+// `width` (a multiple of 16) value dims of one head for `rows` rows.
 struct DeltaChunk {
   int key_dim;
   int width;

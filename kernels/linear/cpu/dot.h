@@ -9,7 +9,7 @@
 // Include only from *.dot.cpp files.
 namespace mtplx::kernels::MTPLX_ISA {
 
-// A group's place in the prepared rows: rows are `row` bytes apart, planes `plane` bytes.
+// A group of a tile of rows, as prepared: rows are `row` bytes apart, planes `plane` bytes.
 struct GroupRows {
   const uint8_t* q;
   size_t row;
@@ -27,52 +27,77 @@ struct GroupRows {
 
 inline constexpr int max_rows = 8;
 
+// Blocks that share the broadcasts of x: as many as the registers hold sums of.
+constexpr int blocks_at_once(int rows) {
+  return rows <= 4 ? 2 : 1;
+}
+
 MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
   return {_mm512_add_epi32(a.v, b.v)};
 }
 
-// Rows of four bytes against one unit of weights.
-template <int R>
-MTPLX_INLINE void dot_unit(__m512i w, const GroupRows& x, int k, __m512i (&hi)[R], __m512i (&lo)[R]) {
-  for (int r = 0; r < R; ++r) {
-    const uint8_t* at = x.q + r * x.row + k;
-    int h;
-    int l;
-    std::memcpy(&h, at, 4);
-    std::memcpy(&l, at + x.plane, 4);
-    hi[r] = _mm512_dpbusd_epi32(hi[r], w, _mm512_set1_epi32(h));
-    lo[r] = _mm512_dpbusd_epi32(lo[r], w, _mm512_set1_epi32(l));
-  }
+// Four bytes of x for every output.
+MTPLX_INLINE __m512i four_of(const uint8_t* x) {
+  int v;
+  std::memcpy(&v, x, 4);
+  return _mm512_set1_epi32(v);
 }
 
-// `units` of bytes, or of nibbles two a line. Few rows: two chains each hide the product's latency.
-template <int R, int units, bool nibbles>
-MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (&s)[R]) {
-  __m512i hi[2][R];
-  __m512i lo[2][R];
-  for (int c = 0; c < 2; ++c) {
-    for (int r = 0; r < R; ++r) {
-      hi[c][r] = _mm512_setzero_si512();
-      lo[c][r] = _mm512_setzero_si512();
+// The sums of R rows and B blocks over `units` of bytes, or of nibbles two a line. Few sums: two chains each, of even and
+// of odd units, hide the product's latency.
+template <int R, int units, bool nibbles, int B>
+MTPLX_INLINE void group_sums(const uint8_t* const (&values)[B], const GroupRows& x, i32x16 (&s)[B][R]) {
+  constexpr int chains = R * B <= 4 ? 2 : 1;
+  __m512i hi[chains][B][R];
+  __m512i lo[chains][B][R];
+  for (int c = 0; c < chains; ++c) {
+    for (int b = 0; b < B; ++b) {
+      for (int r = 0; r < R; ++r) {
+        hi[c][b][r] = _mm512_setzero_si512();
+        lo[c][b][r] = _mm512_setzero_si512();
+      }
     }
   }
-  constexpr int odd = R <= 4 ? 1 : 0;
+  auto unit = [&](const __m512i(&w)[B], int k, int chain) __attribute__((always_inline)) {
+    for (int r = 0; r < R; ++r) {
+      const uint8_t* at = x.q + r * x.row + k;
+      __m512i h = four_of(at);
+      __m512i l = four_of(at + x.plane);
+      for (int b = 0; b < B; ++b) {
+        hi[chain][b][r] = _mm512_dpbusd_epi32(hi[chain][b][r], w[b], h);
+        lo[chain][b][r] = _mm512_dpbusd_epi32(lo[chain][b][r], w[b], l);
+      }
+    }
+  };
   const __m512i low = _mm512_set1_epi8(15);
 #pragma GCC unroll 16
   for (int u = 0; u < units; u += 2) {
-    if constexpr (nibbles) {
-      __m512i w = _mm512_loadu_si512(values + u / 2 * unit_bytes);
-      dot_unit<R>(_mm512_and_si512(w, low), x, 4 * u, hi[0], lo[0]);
-      dot_unit<R>(_mm512_and_si512(_mm512_srli_epi16(w, 4), low), x, 4 * u + 4, hi[odd], lo[odd]);
-    } else {
-      dot_unit<R>(_mm512_loadu_si512(values + u * unit_bytes), x, 4 * u, hi[0], lo[0]);
-      dot_unit<R>(_mm512_loadu_si512(values + (u + 1) * unit_bytes), x, 4 * u + 4, hi[odd], lo[odd]);
+    __m512i even[B];
+    __m512i odd[B];
+    for (int b = 0; b < B; ++b) {
+      if constexpr (nibbles) {
+        __m512i w = _mm512_loadu_si512(values[b] + u / 2 * unit_bytes);
+        asm("" : "+v"(w)); // the compiler would load it twice, and loads are what few rows wait for
+        even[b] = _mm512_and_si512(w, low);
+        odd[b] = _mm512_and_si512(_mm512_srli_epi16(w, 4), low);
+      } else {
+        even[b] = _mm512_loadu_si512(values[b] + u * unit_bytes);
+        odd[b] = _mm512_loadu_si512(values[b] + (u + 1) * unit_bytes);
+      }
     }
+    unit(even, 4 * u, 0);
+    unit(odd, 4 * u + 4, chains - 1);
   }
-  for (int r = 0; r < R; ++r) {
-    __m512i h = odd ? _mm512_add_epi32(hi[0][r], hi[1][r]) : hi[0][r];
-    __m512i l = odd ? _mm512_add_epi32(lo[0][r], lo[1][r]) : lo[0][r];
-    s[r] = {_mm512_add_epi32(_mm512_slli_epi32(h, 8), l)};
+  for (int b = 0; b < B; ++b) {
+    for (int r = 0; r < R; ++r) {
+      __m512i h = hi[0][b][r];
+      __m512i l = lo[0][b][r];
+      if constexpr (chains == 2) {
+        h = _mm512_add_epi32(h, hi[1][b][r]);
+        l = _mm512_add_epi32(l, lo[1][b][r]);
+      }
+      s[b][r] = {_mm512_add_epi32(_mm512_slli_epi32(h, 8), l)};
+    }
   }
 }
 
@@ -353,6 +378,17 @@ MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (
   }
 }
 
+#endif
+
+#if !defined(__AVX512VNNI__)
+constexpr int blocks_at_once(int) {
+  return 1;
+}
+
+template <int R, int units, bool nibbles>
+MTPLX_INLINE void group_sums(const uint8_t* const (&values)[1], const GroupRows& x, i32x16 (&s)[1][R]) {
+  group_sums<R, units, nibbles>(values[0], x, s[0]);
+}
 #endif
 
 inline constexpr size_t value_bytes = MTPLX_ROWS_OF_WORDS ? 2 : 1; // of x, in its first plane

@@ -65,40 +65,47 @@ void store_group(const int16_t* q, int size, uint8_t* out, [[maybe_unused]] size
 #endif
 }
 
-void prepare(const IntegerRows& rows, int begin, int end) {
+// Row r of a tile.
+void prepare_row(const IntegerRows& rows, RowTile tile, int r) {
   int groups = rows.in_features / rows.group_size;
-  size_t plane = static_cast<size_t>(rows.in_features);
+  const float* x = rows.x + static_cast<size_t>(tile.row + r) * rows.in_features;
+  PreparedTile to = prepared(rows, tile);
   alignas(64) int16_t q[128];
-  for (int r = begin; r < end; ++r) {
-    bool finite = true;
-    for (int g = 0; g < groups; ++g) {
-      const float* x = rows.x + r * plane + static_cast<size_t>(g) * rows.group_size;
-      uint32_t largest = 0;
-      for (int k = 0; k < rows.group_size; ++k) {
-        largest = std::max(largest, float_bits(x[k]) & 0x7fffffffu);
-      }
-      float top;
-      std::memcpy(&top, &largest, 4);
-      size_t at = static_cast<size_t>(r) * groups + g;
-      float scale = 0.0f;
-      int32_t sum = 0;
-      if (largest == 0 || largest >= 0x7f800000u) {
-        finite = finite && largest == 0;
-        std::memset(q, 0, sizeof q);
-      } else {
-        // Lifted where 32512 / top would overflow; a power of two is exact.
-        bool small = top < 0x1p-100f;
-        float up = small ? 0x1p64f : 1.0f;
-        float lifted = top * up;
-        quantise_group(x, rows.group_size, up, integer_range / lifted, q, &sum);
-        scale = lifted / integer_range * (small ? 0x1p-64f : 1.0f);
-      }
-      rows.scale[at] = scale;
-      rows.sum[at] = scale * static_cast<float>(sum);
-      store_group(q, rows.group_size, rows.q + r * 2 * plane + static_cast<size_t>(g) * rows.group_size * value_bytes,
-                  plane);
+  bool finite = true;
+  for (int g = 0; g < groups; ++g, x += rows.group_size) {
+    uint32_t largest = 0;
+    for (int k = 0; k < rows.group_size; ++k) {
+      largest = std::max(largest, float_bits(x[k]) & 0x7fffffffu);
     }
-    rows.finite[r] = finite;
+    float top;
+    std::memcpy(&top, &largest, 4);
+    float scale = 0.0f;
+    int32_t sum = 0;
+    if (largest == 0 || largest >= 0x7f800000u) {
+      finite = finite && largest == 0;
+      std::memset(q, 0, sizeof q);
+    } else {
+      // Lifted where 32512 / top would overflow; a power of two is exact.
+      bool small = top < 0x1p-100f;
+      float up = small ? 0x1p64f : 1.0f;
+      float lifted = top * up;
+      quantise_group(x, rows.group_size, up, integer_range / lifted, q, &sum);
+      scale = lifted / integer_range * (small ? 0x1p-64f : 1.0f);
+    }
+    size_t at = static_cast<size_t>(g) * tile.rows + r;
+    to.scale[at] = scale;
+    to.sum[at] = scale * static_cast<float>(sum);
+    store_group(q, rows.group_size, to.q + at * 2 * rows.group_size, rows.group_size);
+  }
+  rows.finite[tile.row + r] = finite;
+}
+
+void prepare(const IntegerRows& x, int begin, int end) {
+  for (int t = 0; t < RowTile::count(x.rows, max_rows); ++t) {
+    RowTile tile = RowTile::at(x.rows, max_rows, t);
+    for (int r = std::max(0, begin - tile.row); r < std::min(tile.rows, end - tile.row); ++r) {
+      prepare_row(x, tile, r);
+    }
   }
 }
 
@@ -134,27 +141,29 @@ void plain_row(const LinearLayout& l, const uint8_t* data, const float* x, int b
 // width expanded to bytes first.
 enum class Form { nibbles64, nibbles, bytes };
 
-template <Form form, int R>
-MTPLX_INLINE void sums_of_group(const LinearLayout& l, const uint8_t* values, GroupRows x, i32x16 (&s)[R]) {
+template <Form form, int R, int B>
+MTPLX_INLINE void sums_of_group(const LinearLayout& l, const uint8_t* (&values)[B], GroupRows x, i32x16 (&s)[B][R]) {
   if constexpr (form == Form::nibbles64) {
     group_sums<R, 16, true>(values, x, s);
   } else {
+    static_assert(B == 1);
     constexpr int part = 32;
     constexpr bool nibbles = form == Form::nibbles;
     alignas(64) uint8_t bytes[nibbles ? 1 : max_expanded];
     if constexpr (!nibbles) {
-      if (plane_sums<R>(l, values, x, s)) {
+      if (plane_sums<R>(l, values[0], x, s[0])) {
         return;
       }
-      values = expand_group(values, l.bits, l.group_size, bytes);
+      values[0] = expand_group(values[0], l.bits, l.group_size, bytes);
     }
     group_sums<R, part / 4, nibbles>(values, x, s);
     for (int k = part; k < l.group_size; k += part) {
-      i32x16 more[R];
+      i32x16 more[1][R];
       x.q += part * value_bytes;
-      group_sums<R, part / 4, nibbles>(values + k * linear_block / (nibbles ? 2 : 1), x, more);
+      values[0] += part * linear_block / (nibbles ? 2 : 1);
+      group_sums<R, part / 4, nibbles>(values, x, more);
       for (int r = 0; r < R; ++r) {
-        s[r] = add(s[r], more[r]);
+        s[0][r] = add(s[0][r], more[0][r]);
       }
     }
   }
@@ -174,94 +183,105 @@ MTPLX_INLINE void prefetch(const uint8_t* group, size_t bytes) {
   }
 }
 
-template <Form form, int R>
-void some_blocks(const LinearLayout& l,
-                 const uint8_t* data,
-                 const IntegerRows& x,
-                 int row,
-                 const float* residual,
-                 float* y,
-                 int begin,
-                 int end) {
-  size_t N = static_cast<size_t>(l.out_features);
-  int groups = l.groups();
-  size_t plane = static_cast<size_t>(x.in_features);
-  size_t eb = element_bytes(l.element);
-  size_t group_bytes = l.group_bytes();
-  const float* scale = x.scale + static_cast<size_t>(row) * groups;
-  const float* sum = x.sum + static_cast<size_t>(row) * groups;
-  const uint8_t* group = data + begin * l.block_bytes();
-  for (int b = begin; b < end; ++b) {
-    GroupRows at{x.q + row * 2 * plane, 2 * plane, plane};
-    f32x16 acc[R];
+// What a call is about, for the functions below.
+struct Work {
+  const LinearLayout& l;
+  const uint8_t* data;
+  const IntegerRows& x;
+  const float* residual;
+  float* y;
+};
+
+// B blocks from `block` against the R rows of a tile.
+template <Form form, int R, int B>
+MTPLX_INLINE void tile_of_blocks(const Work& work, RowTile tile, int block) {
+  const LinearLayout& l = work.l;
+  constexpr bool fast = form == Form::nibbles64;
+  const size_t group_size = fast ? 64 : static_cast<size_t>(l.group_size);
+  const size_t eb = element_bytes(l.element);
+  const size_t group_bytes = l.group_bytes();
+  const size_t block_bytes = l.block_bytes();
+  const PreparedTile x = prepared(work.x, tile);
+  const uint8_t* group = work.data + static_cast<size_t>(block) * block_bytes;
+  f32x16 acc[B][R];
+  for (int b = 0; b < B; ++b) {
     for (int r = 0; r < R; ++r) {
-      acc[r] = zero();
+      acc[b][r] = zero();
     }
-    for (int g = 0; g < groups; ++g) {
-      prefetch<form>(group + prefetch_ahead, group_bytes);
-      i32x16 s[R];
-      sums_of_group<form, R>(l, group + 32 * eb, at, s);
-      f32x16 w = load_elements(group, l.element);
-      f32x16 bias = load_elements(group + 16 * eb, l.element);
+  }
+  const int groups = l.groups();
+  for (int g = 0; g < groups; ++g) {
+    const uint8_t* values[B];
+    for (int b = 0; b < B; ++b) {
+      prefetch<form>(group + b * block_bytes + (B == 1 ? prefetch_ahead : B * block_bytes), group_bytes);
+      values[b] = group + b * block_bytes + 32 * eb;
+    }
+    i32x16 s[B][R];
+    size_t at = static_cast<size_t>(g) * R;
+    sums_of_group<form, R>(l, values, {x.q + at * 2 * group_size, 2 * group_size, group_size}, s);
+    for (int b = 0; b < B; ++b) {
+      f32x16 w = load_elements(group + b * block_bytes, l.element);
+      f32x16 bias = load_elements(group + b * block_bytes + 16 * eb, l.element);
       for (int r = 0; r < R; ++r) {
-        size_t i = static_cast<size_t>(r) * groups + g;
-        acc[r] = fma(to_float(s[r]) * splat(scale[i]), w, acc[r]);
-        acc[r] = fma(bias, splat(sum[i]), acc[r]);
+        acc[b][r] = fma(to_float(s[b][r]) * splat(x.scale[at + r]), w, acc[b][r]);
+        acc[b][r] = fma(bias, splat(x.sum[at + r]), acc[b][r]);
       }
-      at.q += l.group_size * value_bytes;
-      group += group_bytes;
     }
+    group += group_bytes;
+  }
+  for (int b = 0; b < B; ++b) {
     for (int r = 0; r < R; ++r) {
-      store_row(l, acc[r], b, residual ? residual + (row + r) * N : nullptr, y + (row + r) * N);
+      size_t out = static_cast<size_t>(tile.row + r) * l.out_features;
+      store_row(l, acc[b][r], block + b, work.residual ? work.residual + out : nullptr, work.y + out);
     }
   }
 }
 
 template <Form form, int R>
-void at_most(int rows,
-             const LinearLayout& l,
-             const uint8_t* data,
-             const IntegerRows& x,
-             int row,
-             const float* residual,
-             float* y,
-             int begin,
-             int end) {
-  if constexpr (R > 1) {
-    if (rows < R) {
-      return at_most<form, R - 1>(rows, l, data, x, row, residual, y, begin, end);
+void some_blocks(const Work& work, RowTile tile, int begin, int end) {
+  constexpr int B = form == Form::nibbles64 ? blocks_at_once(R) : 1;
+  int b = begin;
+  for (; b + B <= end; b += B) {
+    tile_of_blocks<form, R, B>(work, tile, b);
+  }
+  if constexpr (B > 1) {
+    for (; b < end; ++b) {
+      tile_of_blocks<form, R, 1>(work, tile, b);
     }
   }
-  some_blocks<form, R>(l, data, x, row, residual, y, begin, end);
 }
 
-// Rows in tiles of nearly the same height; weights of a chunk of blocks stay close while all tiles pass.
+template <Form form, int R>
+void at_most(const Work& work, RowTile tile, int begin, int end) {
+  if constexpr (R > 1) {
+    if (tile.rows < R) {
+      return at_most<form, R - 1>(work, tile, begin, end);
+    }
+  }
+  some_blocks<form, R>(work, tile, begin, end);
+}
+
+// The weights of a chunk of blocks stay close while some tiles of rows pass.
 template <Form form>
-void all_rows(const LinearLayout& l,
-              const uint8_t* data,
-              const IntegerRows& x,
-              const float* residual,
-              float* y,
-              int begin,
-              int end) {
-  int kept = std::max(max_rows, static_cast<int>(rows_kept / (2 * static_cast<size_t>(l.in_features))));
-  int chunk = std::max(1, static_cast<int>(weights_kept / l.block_bytes()));
-  for (int first = 0; first < x.rows; first += kept) {
-    int rows = std::min(kept, x.rows - first);
-    int tiles = (rows + max_rows - 1) / max_rows;
-    int step = tiles == 1 ? end - begin : chunk;
+void all_rows(const Work& work, int begin, int end) {
+  const LinearLayout& l = work.l;
+  int tiles = RowTile::count(work.x.rows, max_rows);
+  int kept = std::max(1, static_cast<int>(rows_kept / (2 * static_cast<size_t>(l.in_features)) / max_rows));
+  int chunk = std::max(2, static_cast<int>(weights_kept / l.block_bytes()));
+  for (int first = 0; first < tiles; first += kept) {
+    int last = std::min(tiles, first + kept);
+    int step = last - first == 1 ? end - begin : chunk;
     for (int b = begin; b < end; b += step) {
       int stop = std::min(end, b + step);
-      for (int t = 0; t < tiles; ++t) {
-        int from = rows * t / tiles;
-        int count = rows * (t + 1) / tiles - from;
+      for (int t = first; t < last; ++t) {
+        RowTile tile = RowTile::at(work.x.rows, max_rows, t);
 #if MTPLX_HAS_TILES
-        if (count >= tile_min_rows) {
-          tile_blocks<form == Form::nibbles64>(l, data, x, first + from, count, b, stop, residual, y);
+        if (tile.rows >= tile_min_rows) {
+          tile_blocks<form == Form::nibbles64>(l, work.data, work.x, tile, b, stop, work.residual, work.y);
           continue;
         }
 #endif
-        at_most<form, max_rows>(count, l, data, x, first + from, residual, y, b, stop);
+        at_most<form, max_rows>(work, tile, b, stop);
       }
     }
   }
@@ -274,12 +294,13 @@ void blocks(const LinearLayout& l,
             float* y,
             int begin,
             int end) {
+  Work work{l, data, x, residual, y};
   if (l.bits == 4 && l.group_size == 64) {
-    all_rows<Form::nibbles64>(l, data, x, residual, y, begin, end);
+    all_rows<Form::nibbles64>(work, begin, end);
   } else if (l.bits == 4) {
-    all_rows<Form::nibbles>(l, data, x, residual, y, begin, end);
+    all_rows<Form::nibbles>(work, begin, end);
   } else {
-    all_rows<Form::bytes>(l, data, x, residual, y, begin, end);
+    all_rows<Form::bytes>(work, begin, end);
   }
   for (int r = 0; r < x.rows; ++r) {
     if (!x.finite[r]) {

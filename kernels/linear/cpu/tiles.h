@@ -44,14 +44,13 @@ MTPLX_INLINE void configure_tiles(int planes, int units) {
   _tile_loadconfig(&c);
 }
 
-// Rows [row, row + rows), rows <= 8. Weights are expanded two groups ahead of the product and sums finished two
+// A tile of at most 8 rows. Weights are expanded two groups ahead of the product and sums finished two
 // groups behind it, so that no load waits for a store just made.
 template <bool fast>
 void tile_blocks(const LinearLayout& l,
                  const uint8_t* data,
-                 const IntegerRows& x,
-                 int row,
-                 int rows,
+                 const IntegerRows& all,
+                 RowTile tile,
                  int begin,
                  int end,
                  const float* residual,
@@ -67,9 +66,9 @@ void tile_blocks(const LinearLayout& l,
   alignas(64) int32_t sums[slots][16][16];
   int groups = l.groups();
   int items = (end - begin) * groups;
-  size_t plane = static_cast<size_t>(x.in_features);
+  const int rows = tile.rows;
+  const PreparedTile x = prepared(all, tile);
   const uint8_t* first = data + begin * l.block_bytes();
-  const uint8_t* q = x.q + row * 2 * plane;
   configure_tiles(2 * rows, part / 4);
 
   auto expand = [&](int i) __attribute__((always_inline)) {
@@ -93,27 +92,27 @@ void tile_blocks(const LinearLayout& l,
   };
   // Tile loads tell the compiler nothing of the memory they read: the barrier keeps the stores before them.
   auto multiply = [&](int i, int g) __attribute__((always_inline)) {
-    const uint8_t* at = q + static_cast<size_t>(g) * group_size;
+    const uint8_t* at = x.q + static_cast<size_t>(g) * rows * 2 * group_size;
     const uint8_t* w = weights[i % slots];
     asm volatile("" ::: "memory");
     if (i % 2 == 0) {
       _tile_zero(0);
-      _tile_loadd(4, at, plane);
+      _tile_loadd(4, at, group_size);
       _tile_loadd(6, w, unit_bytes);
       _tile_dpbsud(0, 4, 6);
       if (group_size > part) {
-        _tile_loadd(5, at + part, plane);
+        _tile_loadd(5, at + part, group_size);
         _tile_loadd(7, w + 16 * part, unit_bytes);
         _tile_dpbsud(0, 5, 7);
       }
       _tile_stored(0, sums[i % slots], 64);
     } else {
       _tile_zero(1);
-      _tile_loadd(5, at, plane);
+      _tile_loadd(5, at, group_size);
       _tile_loadd(7, w, unit_bytes);
       _tile_dpbsud(1, 5, 7);
       if (group_size > part) {
-        _tile_loadd(4, at + part, plane);
+        _tile_loadd(4, at + part, group_size);
         _tile_loadd(6, w + 16 * part, unit_bytes);
         _tile_dpbsud(1, 4, 6);
       }
@@ -132,22 +131,22 @@ void tile_blocks(const LinearLayout& l,
     __m512 scale = load_elements(group, l.element).v;
     __m512 bias = load_elements(group + 16 * eb, l.element).v;
     const int32_t(*c)[16] = sums[i % slots];
-    size_t at = static_cast<size_t>(row) * groups + done_group;
+    size_t at = static_cast<size_t>(done_group) * rows;
 #pragma GCC unroll 8
     for (int r = 0; r < 8; ++r) {
       if (r < rows) {
         __m512i s =
             _mm512_add_epi32(_mm512_slli_epi32(_mm512_load_si512(c[2 * r]), 8), _mm512_load_si512(c[2 * r + 1]));
-        __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(s), _mm512_set1_ps(x.scale[at + static_cast<size_t>(r) * groups]));
+        __m512 t = _mm512_mul_ps(_mm512_cvtepi32_ps(s), _mm512_set1_ps(x.scale[at + r]));
         acc[r] = _mm512_fmadd_ps(t, scale, acc[r]);
-        acc[r] = _mm512_fmadd_ps(bias, _mm512_set1_ps(x.sum[at + static_cast<size_t>(r) * groups]), acc[r]);
+        acc[r] = _mm512_fmadd_ps(bias, _mm512_set1_ps(x.sum[at + r]), acc[r]);
       }
     }
     if (++done_group == groups) {
 #pragma GCC unroll 8
       for (int r = 0; r < 8; ++r) {
         if (r < rows) {
-          size_t at_row = static_cast<size_t>(row + r) * l.out_features;
+          size_t at_row = static_cast<size_t>(tile.row + r) * l.out_features;
           store_row(l, {acc[r]}, done_block, residual ? residual + at_row : nullptr, y + at_row);
         }
         acc[r] = _mm512_setzero_ps();
