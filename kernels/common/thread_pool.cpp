@@ -1,5 +1,6 @@
 #include "kernels/common/thread_pool.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -58,22 +59,47 @@ bool spin(Done done) {
   return done();
 }
 
-// A round of tasks in one word: how many, and which is next. So a claim says at once whether it is good; a helper that
-// comes late (its core was taken) claims nothing and is not waited for.
-struct Ticket {
-  uint32_t tasks;
-  uint32_t next;
+// A thread's share of a round, which others help with when they are done: tasks [next, end) in one word, so that a claim
+// says at once whether it is good. A helper that comes late (its core was taken) claims nothing and is not waited for.
+struct alignas(64) Share {
+  std::atomic<uint64_t> range = 0;
+  // Read by who has claimed a task, and so never while the next round is written.
+  const void* body = nullptr;
+  detail::Call call = nullptr;
+  Near near;
 
-  static Ticket of(uint64_t word) { return {static_cast<uint32_t>(word >> 32), static_cast<uint32_t>(word)}; }
-  uint64_t word() const { return uint64_t{tasks} << 32 | next; }
-  bool open() const { return next < tasks; }
+  static uint32_t next(uint64_t range) { return static_cast<uint32_t>(range); }
+  static uint32_t end(uint64_t range) { return static_cast<uint32_t>(range >> 32); }
+  bool open() const {
+    uint64_t r = range.load(std::memory_order_seq_cst);
+    return next(r) < end(r);
+  }
+  // The task, or -1. The look before keeps a finished share's line with its owner.
+  int claim() {
+    if (!open()) {
+      return -1;
+    }
+    uint64_t r = range.fetch_add(1, std::memory_order_acq_rel);
+    return next(r) < end(r) ? static_cast<int>(next(r)) : -1;
+  }
 };
+
+constexpr size_t line = 64;
+constexpr size_t frame_bytes = 512; // the body and what it refers to, mostly the caller's locals beside it
+constexpr size_t most_near = 4096;
+
+void fetch(const void* data, size_t bytes) {
+  const char* at = static_cast<const char*>(data);
+  for (size_t i = 0; i < bytes; i += line) {
+    __builtin_prefetch(at + i);
+  }
+}
 
 class Pool {
  public:
-  explicit Pool(int helpers) {
-    for (int i = 0; i < helpers; ++i) {
-      threads_.emplace_back([this] { help(); });
+  explicit Pool(int threads) : shares_(threads) {
+    for (int i = 1; i < threads; ++i) {
+      helpers_.emplace_back([this, i] { help(i); });
     }
   }
 
@@ -83,22 +109,32 @@ class Pool {
       stop_ = true;
     }
     wake_.notify_all();
-    for (auto& t : threads_) {
+    for (auto& t : helpers_) {
       t.join();
     }
   }
 
   // One caller at a time; the lock is held by parallel_for.
-  void run(int tasks, const std::function<void(int)>& body) {
-    body_ = &body;
+  void run(int tasks, const void* body, detail::Call call, Near near) {
     done_.store(0, std::memory_order_relaxed);
-    // Sequentially consistent with a helper that counts itself as asleep and then looks once more.
-    word_.store(Ticket{static_cast<uint32_t>(tasks), 0}.word(), std::memory_order_seq_cst);
+    tasks_ = tasks;
+    uint64_t threads = shares_.size();
+    // The caller's share is last to be opened: the helpers' way is longer.
+    for (uint64_t t = threads; t-- > 0;) {
+      Share& share = shares_[t];
+      share.body = body;
+      share.call = call;
+      share.near = near;
+      uint64_t first = (tasks * t + threads - 1) / threads;
+      uint64_t end = (tasks * (t + 1) + threads - 1) / threads;
+      // Sequentially consistent with a helper that counts itself as asleep and then looks once more.
+      share.range.store(end << 32 | first, std::memory_order_seq_cst);
+    }
     if (sleeping_.load(std::memory_order_seq_cst) > 0) {
       { std::lock_guard lock(mutex_); }
       wake_.notify_all();
     }
-    work();
+    work(0);
     auto done = [&] { return done_.load(std::memory_order_acquire) == tasks; };
     if (!spin(done)) {
       std::unique_lock lock(mutex_);
@@ -113,59 +149,85 @@ class Pool {
   }
 
  private:
-  // Claims and runs tasks of the round in hand until none is left.
-  void work() {
-    for (;;) {
-      Ticket claim = Ticket::of(word_.fetch_add(1, std::memory_order_acq_rel));
-      if (!claim.open()) {
-        return;
-      }
-      try {
-        (*body_)(static_cast<int>(claim.next));
-      } catch (...) {
-        std::lock_guard lock(mutex_);
-        if (!error_) {
-          error_ = std::current_exception();
-        }
-      }
-      if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == static_cast<int>(claim.tasks)) {
-        std::lock_guard lock(mutex_);
-        if (waiting_) {
-          finished_.notify_one();
-        }
+  void work(int self) {
+    if (int count = run_share(shares_[self], self != 0)) {
+      report(count);
+    }
+    for (size_t t = 1; t < shares_.size(); ++t) {
+      Share& other = shares_[(self + t) % shares_.size()];
+      while (int count = run_one(other, false)) {
+        report(count);
       }
     }
   }
 
-  bool open() const { return Ticket::of(word_.load(std::memory_order_seq_cst)).open(); }
+  // How many tasks it ran. Its end is told once: a count for each task would send a line to and fro.
+  int run_share(Share& share, bool far) {
+    int count = 0;
+    while (run_one(share, far && count == 0)) {
+      ++count;
+    }
+    return count;
+  }
 
-  void help() {
+  int run_one(Share& share, bool far) {
+    int task = share.claim();
+    if (task < 0) {
+      return 0;
+    }
+    if (far) {
+      fetch(share.body, frame_bytes);
+      fetch(share.near.data, std::min(share.near.bytes, most_near));
+    }
+    try {
+      share.call(share.body, task);
+    } catch (...) {
+      std::lock_guard lock(mutex_);
+      if (!error_) {
+        error_ = std::current_exception();
+      }
+    }
+    return 1;
+  }
+
+  void report(int count) {
+    int tasks = tasks_; // before the last report: the next round may begin right after it
+    if (done_.fetch_add(count, std::memory_order_acq_rel) + count == tasks) {
+      std::lock_guard lock(mutex_);
+      if (waiting_) {
+        finished_.notify_one();
+      }
+    }
+  }
+
+  void help(int self) {
     inside = true;
+    Share& share = shares_[self];
     for (;;) {
-      if (!spin([&] { return open(); })) {
+      if (!spin([&] { return share.open(); })) {
         std::unique_lock lock(mutex_);
         sleeping_.fetch_add(1, std::memory_order_seq_cst);
-        wake_.wait(lock, [&] { return stop_ || open(); });
+        wake_.wait(lock, [&] { return stop_ || share.open(); });
         sleeping_.fetch_sub(1, std::memory_order_relaxed);
         if (stop_) {
           return;
         }
       }
-      work();
+      work(self);
     }
   }
 
+  std::vector<Share> shares_; // the caller's first
+  alignas(line) std::atomic<int> done_ = 0;
+  int tasks_ = 0;
+  alignas(line) std::atomic<int> sleeping_ = 0;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable finished_;
-  std::atomic<uint64_t> word_ = 0; // see Ticket
-  std::atomic<int> done_ = 0;
-  std::atomic<int> sleeping_ = 0;
   bool stop_ = false;
   bool waiting_ = false;
-  const std::function<void(int)>* body_ = nullptr;
   std::exception_ptr error_;
-  std::vector<std::thread> threads_;
+  std::vector<std::thread> helpers_;
 };
 
 struct Shared {
@@ -190,7 +252,7 @@ void set_threads(int threads) {
   std::lock_guard lock(s.mutex);
   if (threads != s.threads) {
     s.pool.reset();
-    s.pool = threads > 1 ? std::make_unique<Pool>(threads - 1) : nullptr;
+    s.pool = threads > 1 ? std::make_unique<Pool>(threads) : nullptr;
     s.threads = threads;
   }
 }
@@ -199,26 +261,25 @@ int threads() {
   return shared().threads;
 }
 
-void parallel_for(int tasks, const std::function<void(int)>& body) {
+void detail::parallel_for(int tasks, const void* body, Call call, Near near) {
   Shared& s = shared();
-  if (tasks <= 1 || inside || s.threads == 1) {
+  auto serial = [&] {
     for (int i = 0; i < tasks; ++i) {
-      body(i);
+      call(body, i);
     }
-    return;
+  };
+  if (tasks <= 1 || inside || s.threads == 1) {
+    return serial();
   }
   std::lock_guard lock(s.mutex);
   if (!s.pool) {
-    for (int i = 0; i < tasks; ++i) {
-      body(i);
-    }
-    return;
+    return serial();
   }
   inside = true;
   struct Leave {
     ~Leave() { inside = false; }
   } leave;
-  s.pool->run(tasks, body);
+  s.pool->run(tasks, body, call, near);
 }
 
 } // namespace mtplx::kernels

@@ -73,6 +73,16 @@ class Round {
     }
   }
 
+  // The rows as most weights want them.
+  Near near() const {
+    for (const IntegerRows& p : prepared_) {
+      if (p.q) {
+        return {p.q, static_cast<size_t>(p.rows) * 2 * p.in_features};
+      }
+    }
+    return {};
+  }
+
   void blocks(const LinearJob& job, int begin, int end) const {
     if (job.layout.bits == 0) {
       MTPLX_SELECT_ISA(dense_blocks)({job.layout, job.data, x_, rows_, job.residual, job.y}, begin, end);
@@ -94,12 +104,12 @@ int units_of(const LinearLayout& l) {
 
 // body(begin, end) over [0, units) in a few tasks a thread, which even out uneven cores.
 template <class Body>
-void over_units(int units, Body body) {
+void over_units(int units, Near near, const Body& body) {
   int tasks = std::min(units, threads() == 1 ? 1 : 4 * threads());
   parallel_for(tasks, [&](int task) {
     body(static_cast<int>(static_cast<int64_t>(units) * task / tasks),
          static_cast<int>(static_cast<int64_t>(units) * (task + 1) / tasks));
-  });
+  }, near);
 }
 
 } // namespace
@@ -110,7 +120,7 @@ void run_linears(const std::vector<LinearJob>& jobs, const float* x, int rows) {
   for (const auto& job : jobs) {
     units += units_of(job.layout);
   }
-  over_units(units, [&](int begin, int end) {
+  over_units(units, round.near(), [&](int begin, int end) {
     int first = 0;
     for (const auto& job : jobs) {
       int count = units_of(job.layout);
@@ -128,7 +138,7 @@ void run_swiglu(const LinearJob& gate, const LinearJob& up, const float* x, int 
   Round round({gate, up}, x, rows);
   auto elements = MTPLX_SELECT_ISA(swiglu_elements);
   int N = gate.layout.out_features;
-  over_units(units_of(gate.layout), [&](int first, int last) {
+  over_units(units_of(gate.layout), round.near(), [&](int first, int last) {
     int begin = first * unit_blocks;
     int end = std::min(last * unit_blocks, gate.layout.blocks());
     round.blocks(gate, begin, end);
