@@ -26,6 +26,8 @@ export interface SuiteOptions {
   /** Model folder. */
   model: string;
   seed: number;
+  /** Of the target. Default: the suite's. */
+  temperature?: number | undefined;
   /** Default: the suite's. */
   acceptance?: AcceptanceName | undefined;
   threads?: number | undefined;
@@ -36,7 +38,7 @@ export interface SuiteOptions {
 export async function suiteSpec(options: SuiteOptions): Promise<SuiteSpec> {
   const suite = await loadSuite(options.suite);
   return {
-    suite: chooseSuite(suite),
+    suite: chooseSuite(suite, options.temperature),
     model: await chooseModel(options.model),
     seed: options.seed,
     acceptance: options.acceptance ?? suite.settings.acceptance,

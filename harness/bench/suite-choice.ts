@@ -14,14 +14,17 @@ export const suiteChoice = z.strictObject({
 
 export type SuiteChoice = z.infer<typeof suiteChoice>;
 
-export function chooseSuite({ name, spec_version, sha256, settings, prompts }: Suite): SuiteChoice {
+/** @param temperature of the target, instead of the suite's */
+export function chooseSuite(suite: Suite, temperature = suite.settings.sampler.temperature): SuiteChoice {
+  const { name, spec_version, sha256, prompts } = suite;
+  const settings = { ...suite.settings, sampler: { ...suite.settings.sampler, temperature } };
   return { name, spec_version, sha256, settings, prompts: prompts.map(({ id }) => id) };
 }
 
-/** The suite of a spec. @throws MtplxError MTPLX_E_SUITE_UNKNOWN; MTPLX_E_RUN_MISMATCH when it has changed since */
-export async function openSuite({ name, sha256 }: SuiteChoice): Promise<Suite> {
+/** The suite of a spec, with the spec's settings. @throws MtplxError MTPLX_E_SUITE_UNKNOWN; MTPLX_E_RUN_MISMATCH when it has changed since */
+export async function openSuite({ name, sha256, settings }: SuiteChoice): Promise<Suite> {
   const suite = await loadSuite(name);
   if (suite.sha256 !== sha256)
     throw new MtplxError('MTPLX_E_RUN_MISMATCH', { problem: `the suite ${name} has changed since` });
-  return suite;
+  return { ...suite, settings };
 }

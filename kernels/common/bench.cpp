@@ -8,7 +8,13 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <memory>
+#include <new>
 #include <utility>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "kernels/common/isa.h"
 #include "kernels/common/thread_pool.h"
@@ -30,15 +36,27 @@ double time_us(Work work) {
   return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
 }
 
-// Reads `bytes` once, in as many parts as there are threads: the bound of a kernel that moves them.
+// Reads `bytes` once, in as many parts as there are threads: the bound of a kernel that moves them. In huge pages, as
+// weights are.
 class Reader {
  public:
-  explicit Reader(double bytes) : words_(static_cast<size_t>(bytes) / 8 + 8, 1), sums_(threads()) {}
+  explicit Reader(double bytes)
+      : count_(static_cast<size_t>(bytes) / sizeof(uint64_t)),
+        words_(static_cast<uint64_t*>(std::aligned_alloc(huge_page, (count_ * 8 / huge_page + 1) * huge_page))),
+        sums_(threads()) {
+    if (!words_) {
+      throw std::bad_alloc();
+    }
+#if defined(__linux__)
+    madvise(words_.get(), (count_ * 8 / huge_page + 1) * huge_page, MADV_HUGEPAGE);
+#endif
+    std::fill_n(words_.get(), count_, 1);
+  }
   void read() {
     int parts = threads();
     parallel_for(parts, [&](int part) {
-      size_t begin = words_.size() * part / parts;
-      size_t end = words_.size() * (part + 1) / parts;
+      size_t begin = count_ * part / parts;
+      size_t end = count_ * (part + 1) / parts;
       uint64_t sum[8] = {};
       for (size_t i = begin; i + 8 <= end; i += 8) {
         for (int j = 0; j < 8; ++j) {
@@ -50,7 +68,12 @@ class Reader {
   }
 
  private:
-  std::vector<uint64_t> words_;
+  static constexpr size_t huge_page = size_t{2} << 20;
+  struct Free {
+    void operator()(uint64_t* p) const { std::free(p); }
+  };
+  size_t count_;
+  std::unique_ptr<uint64_t[], Free> words_;
   std::vector<uint64_t> sums_;
 };
 

@@ -6,11 +6,29 @@ using namespace mtplx::kernels::testing;
 
 namespace {
 
-void compare(const std::string& shape, const TestWeight& w, Random& random, int M) {
-  mx::array x = random.normals({M, w.in_features});
-  double bytes = 4.0 * M * (w.in_features + w.out_features) + static_cast<double>(w.weight.data[0].nbytes());
+void compare(const std::string& shape, const LinearWeight& own, const mlx_form::Weight& mlx, Random& random, int M) {
+  mx::array x = random.normals({M, own.in_features});
+  double bytes = 4.0 * M * (own.in_features + own.out_features) + static_cast<double>(own.data[0].nbytes());
   compare_arms(
-      shape, M, bytes, [&] { return linear(x, w.weight); }, [&] { return mlx_form::linear(x, w.mlx, cpu()); });
+      shape, M, bytes, [&] { return linear(x, own); }, [&] { return mlx_form::linear(x, mlx, cpu()); });
+}
+
+void compare(const std::string& shape, const TestWeight& w, Random& random, int M) {
+  compare(shape, w.weight, w.mlx, random, M);
+}
+
+// The gate of a 27B model: 50 MB, more than caches hold. Its plain values, which tests want, would fill a gigabyte.
+void compare_large(Random& random) {
+  constexpr int K = 5120;
+  constexpr int N = 17408;
+  mx::array packed = random.words({N, K / 8});
+  mx::array scales = mx::astype(random.normals({N, K / 64}, 1e-3), mx::bfloat16, cpu());
+  mx::eval(scales);
+  mlx_form::Weight mlx{packed, scales, scales, 4, 64};
+  LinearWeight own = affine_weight(packed, scales, scales, 4, 64);
+  for (int M : {1, 4}) {
+    compare("linear 5120x17408 4 bits g64", own, mlx, random, M);
+  }
 }
 
 void run() {
@@ -32,6 +50,7 @@ void run() {
   for (int M : {1, 4, 8}) {
     compare("linear 384x2048 f32", dense, random, M);
   }
+  compare_large(random);
 }
 
 const Bench bench("linear", run);

@@ -1,6 +1,7 @@
 import { Flags } from '@oclif/core';
 import type { SweepDocument } from '../../../harness/acceptance/sweep-document.ts';
 import { BaseCommand } from '../../base-command.ts';
+import { number } from '../../flags.ts';
 
 export default class BenchSweep extends BaseCommand {
   static override summary = 'Measure every draft depth against plain decoding, with intervals.';
@@ -17,6 +18,7 @@ more than 10 % is told.`;
     suite: Flags.string({ description: 'prompts and settings, frozen by hash', default: 'cold-long-code-192' }),
     model: Flags.string({ description: 'model folder (default: the embedded model)' }),
     depths: Flags.string({ description: 'drafts a cycle; ar always runs, since ratios divide by it', default: '1..5' }),
+    temperature: number({ description: "of the target, 0 is greedy (default: the suite's)", min: 0, max: 100 }),
     acceptance: Flags.option({
       description: "how drafts are accepted (default: the suite's)",
       options: ['leviathan', 'coupled'] as const,
