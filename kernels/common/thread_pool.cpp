@@ -89,7 +89,7 @@ class Pool {
   }
 
   // One caller at a time; the lock is held by parallel_for.
-  void run(int tasks, const std::function<void(int)>& body) {
+  void run(int tasks, FunctionRef<void(int)> body) {
     body_ = &body;
     done_.store(0, std::memory_order_relaxed);
     // Sequentially consistent with a helper that counts itself as asleep and then looks once more.
@@ -163,7 +163,7 @@ class Pool {
   std::atomic<int> sleeping_ = 0;
   bool stop_ = false;
   bool waiting_ = false;
-  const std::function<void(int)>* body_ = nullptr;
+  const FunctionRef<void(int)>* body_ = nullptr;
   std::exception_ptr error_;
   std::vector<std::thread> threads_;
 };
@@ -199,7 +199,7 @@ int threads() {
   return shared().threads;
 }
 
-void parallel_for(int tasks, const std::function<void(int)>& body) {
+void parallel_for(int tasks, FunctionRef<void(int)> body) {
   Shared& s = shared();
   if (tasks <= 1 || inside || s.threads == 1) {
     for (int i = 0; i < tasks; ++i) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <functional>
+#include "kernels/common/function_ref.h"
 
 // The threads that kernels share. Results never depend on their number: a task
 // owns its outputs, and no sum crosses tasks.
@@ -12,6 +12,6 @@ int threads();
 
 // Runs body(i) for i in [0, tasks), each exactly once, on the shared threads and
 // the caller; returns when all are done. An exception is rethrown here.
-void parallel_for(int tasks, const std::function<void(int)>& body);
+void parallel_for(int tasks, FunctionRef<void(int)> body);
 
 } // namespace mtplx::kernels
