@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "kernels/common/slabs.h"
+#include "kernels/common/small_arrays.h"
 #include "mlx/allocator.h"
 
 namespace mtplx::kernels {
@@ -116,12 +117,15 @@ void give(void* data) {
 
 } // namespace
 
-mx::array fresh(mx::Shape shape, mx::Dtype dtype, Life life) {
+mx::array fresh(const mx::Shape& shape, mx::Dtype dtype, Life life) {
   size_t size = bytes_of(shape, dtype);
+  if (life == Life::step && size <= largest_small) {
+    return small_array(shape, dtype);
+  }
   size_t bytes = line + std::max(line, (size + line - 1) / line * line);
   void* data = take({bytes, life == Life::state && bytes <= largest_piece});
   mx::allocator::Data owned(buffer_at(data, size), [](mx::allocator::Buffer b) { give(b.raw_ptr()); });
-  return mx::array(std::move(owned), std::move(shape), dtype);
+  return mx::array(std::move(owned), shape, dtype);
 }
 
 } // namespace mtplx::kernels

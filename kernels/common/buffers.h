@@ -14,7 +14,7 @@ namespace mx = mlx::core;
 enum class Life { step, state };
 
 // An array whose memory starts at a cache line; what it holds is left over from others.
-mx::array fresh(mx::Shape shape, mx::Dtype dtype, Life life = Life::step);
+mx::array fresh(const mx::Shape& shape, mx::Dtype dtype, Life life = Life::step);
 
 // An array over memory of ours, without a copy (MLX's constructor from a pointer copies on the CPU). The eight bytes
 // before `data` are ours too and get written; `back` is called when nobody holds the array any more.

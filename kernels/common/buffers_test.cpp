@@ -50,3 +50,33 @@ TEST_CASE("buffers: freed memory serves the next output of its size, live memory
     CHECK(address(fresh({1234}, mx::float32)) != kept);
   }
 }
+
+TEST_CASE("buffers: what an array was given away with comes back with it, whatever came in between") {
+  mx::Shape shape = {3, 7};
+  for (int i = 0; i < 300; ++i) {
+    mx::array other = fresh({1 + i, 2}, mx::float32);
+    mx::array a = fresh(shape, i % 2 ? mx::int32 : mx::float32);
+    CHECK(a.shape() == shape);
+    CHECK(a.dtype() == (i % 2 ? mx::int32 : mx::float32));
+    CHECK(a.strides() == mx::Strides{7, 1});
+    CHECK(address(a) % 64 == 0);
+    CHECK(address(a) != address(other));
+  }
+  // More of one shape than are kept.
+  std::set<uintptr_t> live;
+  std::vector<mx::array> arrays;
+  for (int i = 0; i < 200; ++i) {
+    arrays.push_back(fresh(shape, mx::float32));
+    live.insert(address(arrays.back()));
+  }
+  CHECK(live.size() == 200);
+  // More bytes than are kept.
+  arrays.clear();
+  for (int i = 0; i < 300; ++i) {
+    arrays.push_back(fresh({16000, 1 + i / 150}, mx::uint8));
+    std::fill_n(arrays.back().data<uint8_t>(), arrays.back().size(), static_cast<uint8_t>(i));
+  }
+  for (int i = 0; i < 300; ++i) {
+    CHECK(arrays[i].data<uint8_t>()[0] == static_cast<uint8_t>(i));
+  }
+}

@@ -35,7 +35,8 @@ class Stopwatch {
 // Kernels read plain rows; a transposed or strided view would be misread without a word.
 void make_ready(const char* name, const std::vector<mx::array>& inputs) {
   for (size_t i = 0; i < inputs.size(); ++i) {
-    if (!inputs[i].is_available()) {
+    // The status first: is_available() is a call into MLX.
+    if (inputs[i].status() != mx::array::Status::available && !inputs[i].is_available()) {
       mx::array(inputs[i]).eval();
     }
     if (!inputs[i].flags().row_contiguous) {
@@ -47,7 +48,7 @@ void make_ready(const char* name, const std::vector<mx::array>& inputs) {
 } // namespace
 
 void Timings::add(Phase phase, const char* kernel, int64_t ns) {
-  phase_ns[static_cast<int>(phase)] += ns;
+  phase_ns[static_cast<size_t>(phase)] += ns;
   for (auto& k : kernels) {
     if (k.name == kernel) {
       k.ns += ns;
@@ -71,7 +72,7 @@ TimingScope::~TimingScope() {
 std::vector<mx::array> cpu_task(const char* name,
                                 const std::vector<mx::array>& inputs,
                                 const std::vector<OutputSpec>& outputs,
-                                const TaskBody& body) {
+                                TaskBody body) {
   make_ready(name, inputs);
   Stopwatch watch(name);
   std::vector<mx::array> out;
@@ -83,15 +84,19 @@ std::vector<mx::array> cpu_task(const char* name,
   return out;
 }
 
-mx::array cpu_task1(const char* name, const std::vector<mx::array>& inputs, OutputSpec output, const TaskBody& body) {
-  return cpu_task(name, inputs, {std::move(output)}, body)[0];
+mx::array cpu_task1(const char* name, const std::vector<mx::array>& inputs, const OutputSpec& output, TaskBody body) {
+  make_ready(name, inputs);
+  Stopwatch watch(name);
+  std::vector<mx::array> out = {fresh(output.shape, output.dtype, output.life)};
+  body(inputs, out);
+  return std::move(out[0]);
 }
 
-mx::array cpu_update(const char* name, std::vector<mx::array> inputs, const UpdateBody& body) {
+mx::array cpu_update(const char* name, std::vector<mx::array> inputs, UpdateBody body) {
   make_ready(name, inputs);
   Stopwatch watch(name);
   // Another array over the same memory, and the input let go: who still counts then is somebody else. (MLX's
-  // is_donatable() says no to all memory that its allocator does not own, as ours.)
+  // is_donatable() says no to all memory that its allocator does not own, as that of states.)
   mx::array out(inputs.at(0).shape(), inputs[0].dtype(), nullptr, {});
   out.copy_shared_buffer(inputs[0]);
   out.set_status(mx::array::Status::available);

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "kernels/common/buffers.h"
+#include "kernels/common/function_ref.h"
 
 // How a kernel runs: at once, on the calling thread and the pool's. MLX's graph would cost 8 µs a kernel in nodes,
 // dispatch and the wake-up of its stream's thread (docs/decisions/0007).
@@ -18,7 +19,7 @@ enum class Phase : int { commit, draft, verify, candidates, count_ };
 
 // Nanoseconds spent inside kernels, by phase and by kernel name.
 struct Timings {
-  int64_t phase_ns[static_cast<int>(Phase::count_)] = {};
+  std::array<int64_t, static_cast<size_t>(Phase::count_)> phase_ns = {};
   struct Kernel {
     const char* name;
     int64_t ns;
@@ -48,21 +49,21 @@ struct OutputSpec {
 };
 
 // `in` are evaluated row-contiguous arrays, `out` allocated ones.
-using TaskBody = std::function<void(const std::vector<mx::array>& in, std::vector<mx::array>& out)>;
+using TaskBody = FunctionRef<void(const std::vector<mx::array>& in, std::vector<mx::array>& out)>;
 
 // Runs `body` now and gives its outputs; inputs that MLX has not evaluated yet are evaluated first. `name` must outlive
 // the program (a literal).
 std::vector<mx::array> cpu_task(const char* name,
                                 const std::vector<mx::array>& inputs,
                                 const std::vector<OutputSpec>& outputs,
-                                const TaskBody& body);
+                                TaskBody body);
 
-mx::array cpu_task1(const char* name, const std::vector<mx::array>& inputs, OutputSpec output, const TaskBody& body);
+mx::array cpu_task1(const char* name, const std::vector<mx::array>& inputs, const OutputSpec& output, TaskBody body);
 
 // Like cpu_task1, but the output takes over the first input's buffer when nobody
 // else holds it; `copied` tells the body whether it got a fresh buffer instead
 // (then it must copy in[0] itself).
-using UpdateBody = std::function<void(const std::vector<mx::array>& in, mx::array& out, bool copied)>;
-mx::array cpu_update(const char* name, std::vector<mx::array> inputs, const UpdateBody& body);
+using UpdateBody = FunctionRef<void(const std::vector<mx::array>& in, mx::array& out, bool copied)>;
+mx::array cpu_update(const char* name, std::vector<mx::array> inputs, UpdateBody body);
 
 } // namespace mtplx::kernels

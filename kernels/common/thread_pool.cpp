@@ -64,8 +64,7 @@ bool spin(Done done) {
 struct alignas(64) Share {
   std::atomic<uint64_t> range = 0;
   // Read by who has claimed a task, and so never while the next round is written.
-  const void* body = nullptr;
-  detail::Call call = nullptr;
+  const FunctionRef<void(int)>* body = nullptr;
   Near near;
 
   static uint32_t next(uint64_t range) { return static_cast<uint32_t>(range); }
@@ -115,15 +114,14 @@ class Pool {
   }
 
   // One caller at a time; the lock is held by parallel_for.
-  void run(int tasks, const void* body, detail::Call call, Near near) {
+  void run(int tasks, const FunctionRef<void(int)>& body, Near near) {
     done_.store(0, std::memory_order_relaxed);
     tasks_ = tasks;
     uint64_t threads = shares_.size();
     // The caller's share is last to be opened: the helpers' way is longer.
     for (uint64_t t = threads; t-- > 0;) {
       Share& share = shares_[t];
-      share.body = body;
-      share.call = call;
+      share.body = &body;
       share.near = near;
       uint64_t first = (tasks * t + threads - 1) / threads;
       uint64_t end = (tasks * (t + 1) + threads - 1) / threads;
@@ -180,7 +178,7 @@ class Pool {
       fetch(share.near.data, std::min(share.near.bytes, most_near));
     }
     try {
-      share.call(share.body, task);
+      (*share.body)(task);
     } catch (...) {
       std::lock_guard lock(mutex_);
       if (!error_) {
@@ -261,11 +259,11 @@ int threads() {
   return shared().threads;
 }
 
-void detail::parallel_for(int tasks, const void* body, Call call, Near near) {
+void parallel_for(int tasks, FunctionRef<void(int)> body, Near near) {
   Shared& s = shared();
   auto serial = [&] {
     for (int i = 0; i < tasks; ++i) {
-      call(body, i);
+      body(i);
     }
   };
   if (tasks <= 1 || inside || s.threads == 1) {
@@ -279,7 +277,7 @@ void detail::parallel_for(int tasks, const void* body, Call call, Near near) {
   struct Leave {
     ~Leave() { inside = false; }
   } leave;
-  s.pool->run(tasks, body, call, near);
+  s.pool->run(tasks, body, near);
 }
 
 } // namespace mtplx::kernels

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "kernels/common/function_ref.h"
+
 // The threads that kernels share. Results never depend on their number: a task
 // owns its outputs, and no sum crosses tasks.
 namespace mtplx::kernels {
@@ -17,17 +19,8 @@ struct Near {
   size_t bytes = 0;
 };
 
-namespace detail {
-using Call = void (*)(const void* body, int task);
-void parallel_for(int tasks, const void* body, Call call, Near near);
-} // namespace detail
-
 // Runs body(i) for i in [0, tasks), each exactly once, on the shared threads and
 // the caller; returns when all are done. An exception is rethrown here.
-template <class Body>
-void parallel_for(int tasks, const Body& body, Near near = {}) {
-  detail::parallel_for(
-      tasks, &body, [](const void* b, int task) { (*static_cast<const Body*>(b))(task); }, near);
-}
+void parallel_for(int tasks, FunctionRef<void(int)> body, Near near = {});
 
 } // namespace mtplx::kernels

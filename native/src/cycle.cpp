@@ -128,8 +128,7 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
     drafts = draft(batch);
   }
   std::vector<WantedRow> wanted;
-  std::optional<TrunkRows> trunk;
-  mx::array logits(0.0f);
+  std::optional<mx::array> logits;
   {
     kernels::TimingScope scope(&timings, Phase::verify);
     std::vector<TrunkSegment> segments;
@@ -152,7 +151,7 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
       }
       rows += count;
     }
-    trunk = trunk_forward(model, row_ids(batch, drafts), segments);
+    auto trunk = std::make_shared<const TrunkRows>(trunk_forward(model, row_ids(batch, drafts), segments));
     if (!logit_rows.empty()) {
       logits = kernels::linear(kernels::take_rows(trunk->hidden, logit_rows), model.lm_head);
     }
@@ -160,13 +159,10 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
     for (size_t i = 0; i < batch.size(); ++i) {
       PendingRows& p = *batch[i].sequence->pending;
       p.begin = segments[i].begin;
-      p.k = trunk->k;
-      p.v = trunk->v;
-      p.tapes = trunk->tapes;
-      p.hidden = trunk->hidden;
+      p.trunk = trunk;
       int count = batch[i].logits == LogitsRows::none ? 0 : batch[i].logits == LogitsRows::last ? 1 : segments[i].count;
       if (count > 0) {
-        p.logits = RowRange{logits, logits_begin, count};
+        p.logits = RowRange{*logits, logits_begin, count};
       }
       logits_begin += count;
     }
@@ -174,7 +170,7 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
   RowArrays arrays;
   if (!wanted.empty()) {
     kernels::TimingScope scope(&timings, Phase::candidates);
-    arrays = cut(logits, wanted);
+    arrays = cut(*logits, wanted);
   }
 
   CycleResult result;

@@ -41,7 +41,7 @@ std::vector<mx::array> project(const mx::array& x,
 }
 
 mx::array add_mlp(const Model& model, const Layer& layer, const mx::array& x) {
-  InputNorm norm{layer.post_attention_norm, model.spec.rms_norm_eps};
+  const InputNorm& norm = layer.post_attention_norm;
   if (const auto* moe = std::get_if<kernels::MoeWeights>(&layer.mlp)) {
     mx::array h = kernels::rms_norm(x, norm.weight, norm.eps);
     return kernels::add_rows(x, kernels::moe(h, *moe, *model.spec.moe));
@@ -65,6 +65,7 @@ kernels::AttentionOutput attend(const Model& model,
 
 std::vector<kernels::AttentionSegment> attention_segments(const std::vector<TrunkSegment>& segments, size_t cache) {
   std::vector<kernels::AttentionSegment> result;
+  result.reserve(segments.size());
   for (const auto& segment : segments) {
     // Beside others, a row would look at the history of the batch's first sequence.
     const KvCache& kv = (fault("wrong-neighbour") ? segments[0] : segment).sequence->kv[cache];
@@ -75,6 +76,7 @@ std::vector<kernels::AttentionSegment> attention_segments(const std::vector<Trun
 
 std::vector<kernels::GatedDeltaSegment> gated_delta_segments(const std::vector<TrunkSegment>& segments, size_t state) {
   std::vector<kernels::GatedDeltaSegment> result;
+  result.reserve(segments.size());
   for (const auto& segment : segments) {
     result.push_back({segment.begin, segment.count, segment.sequence->gated_delta[state]});
     if (fault("chunk-seam") && segment.count > 1) {
@@ -91,17 +93,19 @@ TrunkRows trunk_forward(const Model& model, const mx::array& ids, const std::vec
   std::vector<mx::array> k;
   std::vector<mx::array> v;
   std::vector<kernels::GatedDeltaTape> tapes;
+  k.reserve(model.layers.size());
+  v.reserve(model.layers.size());
+  tapes.reserve(model.layers.size());
   mx::array x = kernels::embedding(ids, model.embed_tokens);
   for (const auto& layer : model.layers) {
-    InputNorm norm{layer.input_norm, spec.rms_norm_eps};
     if (const auto* attention = std::get_if<AttentionLayer>(&layer.mixer)) {
-      auto out = attend(model, *attention, x, norm, attention_segments(segments, k.size()));
+      auto out = attend(model, *attention, x, layer.input_norm, attention_segments(segments, k.size()));
       x = linear_add(out.y, attention->o, x);
-      k.push_back(out.k);
-      v.push_back(out.v);
+      k.push_back(std::move(out.k));
+      v.push_back(std::move(out.v));
     } else {
       const auto& delta = std::get<GatedDeltaLayer>(layer.mixer);
-      auto y = project(x, {&delta.qkv, &delta.z, &delta.b, &delta.a}, &norm);
+      auto y = project(x, {&delta.qkv, &delta.z, &delta.b, &delta.a}, &layer.input_norm);
       auto out = kernels::gated_delta(y[0], y[1], y[2], y[3], delta.weights, spec.gated_delta,
                                       gated_delta_segments(segments, tapes.size()));
       x = linear_add(out.y, delta.out, x);
@@ -125,10 +129,10 @@ MtpRows mtp_forward(const Model& model,
   }
   mx::array x = project(pair, {&head.fc})[0];
   const auto& layer = std::get<AttentionLayer>(head.layer.mixer);
-  auto out = attend(model, layer, x, {head.layer.input_norm, eps}, segments);
+  auto out = attend(model, layer, x, head.layer.input_norm, segments);
   x = linear_add(out.y, layer.o, x);
   x = add_mlp(model, head.layer, x);
-  return {kernels::rms_norm(x, head.norm, eps), out.k, out.v};
+  return {kernels::rms_norm(x, head.norm, eps), std::move(out.k), std::move(out.v)};
 }
 
 } // namespace mtplx::native

@@ -12,13 +12,6 @@ struct TrunkSegment {
   int count;
 };
 
-struct TrunkRows {
-  mx::array hidden;         // f32 [R, H], after the final norm
-  std::vector<mx::array> k; // one an attention layer, f32 [R, kv_heads, head_dim]
-  std::vector<mx::array> v;
-  std::vector<kernels::GatedDeltaTape> tapes; // one a GDN layer
-};
-
 // ids i32 [R]. Reads the committed state of the sequences and writes none.
 TrunkRows trunk_forward(const Model& model, const mx::array& ids, const std::vector<TrunkSegment>& segments);
 

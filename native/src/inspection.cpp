@@ -70,10 +70,11 @@ SequenceState inspect(Sequence& q) {
 }
 
 std::vector<float> pending_rows(const Sequence& q, bool logits) {
-  if (!q.pending || !q.pending->hidden || (logits && !q.pending->logits)) {
+  if (!q.pending || !q.pending->trunk || (logits && !q.pending->logits)) {
     throw EngineError("MTPLX_E_ENGINE_USAGE", "The last cycle of this sequence left no such rows.");
   }
-  RowRange range = logits ? *q.pending->logits : RowRange{*q.pending->hidden, q.pending->begin, q.pending->rows()};
+  RowRange range =
+      logits ? *q.pending->logits : RowRange{q.pending->trunk->hidden, q.pending->begin, q.pending->rows()};
   return floats(mx::slice(range.rows, {range.begin, 0}, {range.begin + range.count, range.rows.shape(1)}));
 }
 

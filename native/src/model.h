@@ -38,8 +38,8 @@ struct DenseMlp {
 };
 
 struct Layer {
-  mx::array input_norm;
-  mx::array post_attention_norm;
+  kernels::InputNorm input_norm;
+  kernels::InputNorm post_attention_norm;
   std::variant<AttentionLayer, GatedDeltaLayer> mixer;
   std::variant<DenseMlp, kernels::MoeWeights> mlp;
 };

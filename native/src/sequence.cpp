@@ -29,15 +29,16 @@ void KvCache::append(const mx::array& k, const mx::array& v, int begin, int coun
 void Sequence::commit(int keep) {
   if (keep > 0) {
     const PendingRows& p = *pending;
+    const TrunkRows& trunk = *p.trunk;
     for (size_t i = 0; i < kv.size(); ++i) {
       int first = fault("kv-row") && p.rows() > keep ? p.begin + 1 : p.begin;
-      kv[i].append(p.k[i], p.v[i], first, keep);
+      kv[i].append(trunk.k[i], trunk.v[i], first, keep);
     }
     int steps = fault("rollback-short") && p.rows() > 1 ? keep - 1
                 : fault("rollback-long")                ? std::min(keep + 1, p.rows())
                                                         : keep;
     for (size_t i = 0; i < gated_delta.size(); ++i) {
-      auto next = kernels::gated_delta_commit(gated_delta[i], p.tapes[i], model->spec.gated_delta, p.begin, steps);
+      auto next = kernels::gated_delta_commit(gated_delta[i], trunk.tapes[i], model->spec.gated_delta, p.begin, steps);
       gated_delta[i] =
           fault("conv-short") && keep > 1 ? kernels::GatedDeltaState{next.recurrent, gated_delta[i].conv} : next;
     }
@@ -47,10 +48,10 @@ void Sequence::commit(int keep) {
     }
     if (!use_mtp) {
       hidden.clear();
-      hidden.push_back({*p.hidden, p.begin + keep - 1, 1});
+      hidden.push_back({trunk.hidden, p.begin + keep - 1, 1});
     } else {
       int first = fault("hidden-row") && p.rows() > keep ? p.begin + 1 : p.begin;
-      hidden.push_back({*p.hidden, first, keep});
+      hidden.push_back({trunk.hidden, first, keep});
     }
     tokens.insert(tokens.end(), p.tokens.begin(), p.tokens.begin() + keep);
   }

@@ -22,15 +22,20 @@ struct KvCache {
 // Rows of a batch-wide array that belong to one sequence.
 using RowRange = kernels::RowsPart;
 
-// What the last cycle computed for this sequence and nobody has committed yet.
-struct PendingRows {
-  std::vector<int32_t> tokens; // one a row; drafts are filled in when they are drawn
-  int begin;                   // first row in the batch-wide arrays below
-  std::vector<mx::array> k;    // one an attention layer, f32 [R, kv_heads, head_dim]
+// What the trunk gives for the rows of a batch.
+struct TrunkRows {
+  mx::array hidden;         // f32 [R, H], after the final norm
+  std::vector<mx::array> k; // one an attention layer, f32 [R, kv_heads, head_dim]
   std::vector<mx::array> v;
   std::vector<kernels::GatedDeltaTape> tapes; // one a GDN layer
-  std::optional<mx::array> hidden;            // f32 [R, H], post-norm
-  std::optional<RowRange> logits;             // f32 [.., V], the rows that were asked for
+};
+
+// What the last cycle computed for this sequence and nobody has committed yet.
+struct PendingRows {
+  std::vector<int32_t> tokens;            // one a row; drafts are filled in when they are drawn
+  int begin;                              // first row in the batch's
+  std::shared_ptr<const TrunkRows> trunk; // shared by the batch; null until the cycle has come so far
+  std::optional<RowRange> logits;         // f32 [.., V], the rows that were asked for
   // K and V of MTP row length - 1, built from the first fed token: true once that token is kept.
   std::optional<RowRange> mtp_k;
   std::optional<RowRange> mtp_v;

@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <map>
-#include <unordered_map>
 
 #include "native/src/cycle.h"
 #include "native/src/sequence.h"
@@ -22,7 +21,7 @@ class Workspace {
 
   // Set from any thread: a load in progress stops at the next tensor.
   std::atomic<bool> closing = false;
-  std::unordered_map<std::string, std::pair<int64_t, int64_t>> kernel_times; // ns, calls
+  kernels::Timings timings; // of all cycles since they were last asked for
 
  private:
   std::map<int, std::shared_ptr<Model>> models_;

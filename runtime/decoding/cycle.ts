@@ -47,26 +47,14 @@ export function decode(
 }
 
 /** `decode` with a decider of the caller's, for experiments and for proofs over all values of the numbers. */
-export async function* decodeWith(
+export function decodeWith(
   target: DecodingTarget,
   prompt: Int32Array,
   history: number,
   options: DecodingOptions,
   decider: Decider,
 ): AsyncGenerator<DecodingStep, void, undefined> {
-  if (prompt.length === 0 || options.maxTokens < 1) {
-    throw new RangeError('Decoding needs a prompt and a limit of at least one token.');
-  }
-  const loop = new DecodingLoop(target, history, options, decider);
-  try {
-    yield* loop.run(prompt);
-  } catch (error) {
-    // The first error is the one that counts: a sequence that it has lost refuses the commit.
-    await loop.settle().catch(() => undefined);
-    throw error;
-  } finally {
-    await loop.settle();
-  }
+  return new DecodingLoop(target, history, options, decider).run(prompt);
 }
 
 class DecodingLoop {
@@ -86,42 +74,56 @@ class DecodingLoop {
     this.#decider = decider;
   }
 
-  /** Commits what was kept last, once. */
-  async settle(): Promise<void> {
-    if (!this.#settled) {
-      this.#settled = true;
-      await this.#target.commit(this.#keep);
-    }
-  }
-
+  /** One generator for all of it: one that delegates to another costs every step more turns of the microtask queue. */
   async *run(prompt: Int32Array): AsyncGenerator<DecodingStep, void, undefined> {
     const { maxTokens, signal, depthPolicy } = this.#options;
-    const aborted: DecodingStep = { tokens: [], cycle: null, finish: 'abort' };
-    const first = await this.#prefill(prompt);
-    if (first === null) {
-      yield aborted;
-      return;
+    if (prompt.length === 0 || maxTokens < 1) {
+      throw new RangeError('Decoding needs a prompt and a limit of at least one token.');
     }
-    let { tokens, finish } = cutAtEnd([first], maxTokens, this.#options);
-    let emitted = 1;
-    yield { tokens, cycle: null, finish };
-    while (finish === null) {
-      if (signal?.aborted) {
+    const aborted: DecodingStep = { tokens: [], cycle: null, finish: 'abort' };
+    try {
+      const first = await this.#prefill(prompt);
+      if (first === null) {
         yield aborted;
         return;
       }
-      const begin = process.hrtime.bigint();
-      const { drafts, accepted, token, kind, times } = await this.#cycle(tokens.at(-1)!, maxTokens - emitted);
-      const run = [...drafts.subarray(0, accepted), token];
-      ({ tokens, finish } = cutAtEnd(run, maxTokens - emitted, this.#options));
-      emitted += tokens.length;
-      // Consumed: the token that was fed and every emitted one but the last.
-      this.#consume(tokens.length);
-      const wall = Number(process.hrtime.bigint() - begin);
-      const truncated = run.length - tokens.length;
-      const cycle = { drafted: drafts.length, accepted, kind, truncated, times, wall };
-      depthPolicy?.observe(cycle);
-      yield { tokens, cycle, finish };
+      let { tokens, finish } = cutAtEnd([first], maxTokens, this.#options);
+      let emitted = 1;
+      yield { tokens, cycle: null, finish };
+      while (finish === null) {
+        if (signal?.aborted) {
+          yield aborted;
+          return;
+        }
+        const begin = process.hrtime.bigint();
+        const { drafts, accepted, token, kind, times } = await this.#cycle(tokens.at(-1)!, maxTokens - emitted);
+        const run: number[] = [];
+        for (let i = 0; i < accepted; i++) run.push(drafts[i]!);
+        run.push(token);
+        ({ tokens, finish } = cutAtEnd(run, maxTokens - emitted, this.#options));
+        emitted += tokens.length;
+        // Consumed: the token that was fed and every emitted one but the last.
+        this.#consume(tokens.length);
+        const wall = Number(process.hrtime.bigint() - begin);
+        const truncated = run.length - tokens.length;
+        const cycle = { drafted: drafts.length, accepted, kind, truncated, times, wall };
+        depthPolicy?.observe(cycle);
+        yield { tokens, cycle, finish };
+      }
+    } catch (error) {
+      // The first error is the one that counts: a sequence that it has lost refuses the commit.
+      await this.#settle().catch(() => undefined);
+      throw error;
+    } finally {
+      await this.#settle();
+    }
+  }
+
+  /** Commits what was kept last, once. */
+  async #settle(): Promise<void> {
+    if (!this.#settled) {
+      this.#settled = true;
+      await this.#target.commit(this.#keep);
     }
   }
 

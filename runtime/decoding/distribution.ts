@@ -16,30 +16,75 @@ export interface Candidates {
   logSum: number;
 }
 
+/** Candidates of several rows, one after the other. */
+export interface CandidateRows {
+  ids: Int32Array;
+  logits: Float32Array;
+  /** Two a row, as the engine reports them: at temperature 1, and at the filter's. */
+  logSums: ArrayLike<number>;
+}
+
 /**
  * softmax(logits / temperature), then top-p (members while the mass before them is < topP; 1 cuts nothing), then the first topK, then
  * renormalised: in this order, the one of mlx-lm. Temperature 0 is the argmax. Exact when the candidates reach as far
  * as topK, or over the whole vocabulary without one. The twin of kernels/draw.
  */
-export function distribution(candidates: Candidates, filter: Filter): Distribution {
-  const { ids, logits, logSum } = candidates;
-  if (filter.temperature === 0) {
-    return { ids: ids.slice(0, 1), probabilities: Float64Array.of(1) };
+export function distribution({ ids, logits, logSum }: Candidates, filter: Filter): Distribution {
+  return distributions({ ids, logits, logSums: [NaN, logSum] }, ids.length, 1, filter)[0]!;
+}
+
+/** Kept between calls: a typed array is dear on cold caches, one with memory of its own most of all. */
+let scratch = new Float64Array(256);
+
+/** `distribution` of `count` rows of `width` candidates each; the ids are views of the given ones. */
+export function distributions(rows: CandidateRows, width: number, count: number, filter: Filter): Distribution[] {
+  const limit = filter.topK > 0 ? Math.min(filter.topK, width) : width;
+  const ends: number[] = [];
+  let end = 0;
+  for (let r = 0; r < count; r++) {
+    if (scratch.length < end + limit) {
+      const larger = new Float64Array(2 * (end + limit));
+      larger.set(scratch);
+      scratch = larger;
+    }
+    end = weigh(rows, r * width, limit, rows.logSums[2 * r + 1]!, filter, end);
+    ends.push(end);
   }
-  const limit = filter.topK > 0 ? Math.min(filter.topK, ids.length) : ids.length;
+  const all = scratch.slice(0, end);
+  return ends.map((until, r) => {
+    const begin = r === 0 ? 0 : ends[r - 1]!;
+    const ids = rows.ids.subarray(r * width, r * width + until - begin);
+    return { ids, probabilities: all.subarray(begin, until) };
+  });
+}
+
+/** Probabilities of a row's members into `scratch`, from `begin` on; gives where they end. */
+function weigh(
+  { logits }: CandidateRows,
+  first: number,
+  limit: number,
+  logSum: number,
+  { temperature, topP }: Filter,
+  begin: number,
+): number {
+  if (temperature === 0) {
+    scratch[begin] = 1;
+    return begin + 1;
+  }
   // The sum may round to 1 before the last member: a topP of 1 cuts nothing.
-  const topP = filter.topP < 1 ? filter.topP : Infinity;
-  const kept: number[] = [];
+  const most = topP < 1 ? topP : Infinity;
+  let size = 0;
   let mass = 0;
-  for (let i = 0; i < limit && (i === 0 || mass < topP); i++) {
-    const p = exp(logits[i]! / filter.temperature - logSum);
-    if (i > 0 && p === 0) {
+  for (; size < limit && (size === 0 || mass < most); size++) {
+    const p = exp(logits[first + size]! / temperature - logSum);
+    if (size > 0 && p === 0) {
       break;
     }
-    kept.push(p);
+    scratch[begin + size] = p;
     mass += p;
   }
-  return { ids: ids.slice(0, kept.length), probabilities: Float64Array.from(kept, (p) => p / mass) };
+  for (let i = 0; i < size; i++) scratch[begin + i]! /= mass;
+  return begin + size;
 }
 
 /** Probability of a token, 0 outside the support. */

@@ -6,7 +6,9 @@ export function cutAtEnd(
   left: number,
   { stopIds, stopAfter }: DecodingOptions,
 ): { tokens: number[]; finish: FinishReason | null } {
-  for (const [i, token] of tokens.slice(0, left).entries()) {
+  const count = Math.min(tokens.length, left);
+  for (let i = 0; i < count; i++) {
+    const token = tokens[i]!;
     const stopped = stopAfter?.(token) ?? false;
     if (stopped || stopIds.has(token)) {
       return { tokens: tokens.slice(0, i + 1), finish: 'stop' };

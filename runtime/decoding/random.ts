@@ -24,8 +24,8 @@ const rounds = 10;
 
 /** Four 32-bit words from a counter of four and a key of two. `out` is overwritten and returned. */
 export function philox4x32(counter: Uint32Array, key: Uint32Array, out: Uint32Array = new Uint32Array(4)): Uint32Array {
-  let [c0, c1, c2, c3] = counter as unknown as [number, number, number, number];
-  let [k0, k1] = key as unknown as [number, number];
+  let [c0, c1, c2, c3] = [counter[0]!, counter[1]!, counter[2]!, counter[3]!];
+  let [k0, k1] = [key[0]!, key[1]!];
   for (let round = 0; round < rounds; round++) {
     const high0 = multiplyHigh(0xd2511f53, c0);
     const low0 = Math.imul(0xd2511f53, c0) >>> 0;
@@ -65,18 +65,22 @@ const resultWords = new Uint32Array(4);
  * Key words: seed's low half, choice; counter words: position, purpose, token, seed's high half.
  */
 export function uniform(key: RandomKey, position: number, purpose: Purpose, token = 0): number {
-  keyWords[0] = Number(key.seed & 0xffffffffn);
-  keyWords[1] = key.choice;
-  counterWords[0] = position;
-  counterWords[1] = purpose;
-  counterWords[2] = token;
-  counterWords[3] = Number((key.seed >> 32n) & 0xffffffffn);
-  philox4x32(counterWords, keyWords, resultWords);
-  const bits = (resultWords[0]! >>> 5) * 67108864 + (resultWords[1]! >>> 6);
-  return bits === 0 ? 2 ** -54 : bits * 2 ** -53;
+  return uniformsOf(key)(position, purpose, token);
 }
 
 /** The numbers of one request. */
-export function uniformsOf(key: RandomKey): Uniforms {
-  return (position, purpose, word) => uniform(key, position, purpose, word);
+export function uniformsOf({ seed, choice }: RandomKey): Uniforms {
+  const low = Number(seed & 0xffffffffn);
+  const high = Number((seed >> 32n) & 0xffffffffn);
+  return (position, purpose, word = 0) => {
+    keyWords[0] = low;
+    keyWords[1] = choice;
+    counterWords[0] = position;
+    counterWords[1] = purpose;
+    counterWords[2] = word;
+    counterWords[3] = high;
+    philox4x32(counterWords, keyWords, resultWords);
+    const bits = (resultWords[0]! >>> 5) * 67108864 + (resultWords[1]! >>> 6);
+    return bits === 0 ? 2 ** -54 : bits * 2 ** -53;
+  };
 }

@@ -1,7 +1,7 @@
 import type { CycleResult } from '../engine/types.ts';
 import { compare } from './acceptance/coupled.ts';
 import type { AcceptanceRule, Draft, Verdict } from './acceptance/rule.ts';
-import { type Distribution, distribution } from './distribution.ts';
+import { type Distribution, distributions } from './distribution.ts';
 import type { DecodingOptions } from './options.ts';
 import type { Uniforms } from './random.ts';
 import { candidateCount, drawsNatively } from './request.ts';
@@ -21,21 +21,20 @@ export function decide(
 
 /** The drafts with the distributions that the engine drew them from: its own numbers, never computed again. */
 function drafts(result: CycleResult): Draft[] {
+  const { draftTokens, draftCounts, draftIds, draftProbabilities } = result;
+  const list: Draft[] = [];
   let at = 0;
-  return Array.from(result.draftTokens, (token, i) => {
-    const end = at + result.draftCounts[i]!;
-    const q = { ids: result.draftIds.subarray(at, end), probabilities: result.draftProbabilities.subarray(at, end) };
+  for (let i = 0; i < draftTokens.length; i++) {
+    const end = at + draftCounts[i]!;
+    const q = { ids: draftIds.subarray(at, end), probabilities: draftProbabilities.subarray(at, end) };
+    list.push({ token: draftTokens[i]!, q });
     at = end;
-    return { token, q };
-  });
+  }
+  return list;
 }
 
 function targetRows(result: CycleResult, options: DecodingOptions): Distribution[] {
   const depth = result.draftTokens.length;
   const width = candidateCount(options, depth);
-  return Array.from({ length: depth + 1 }, (_, r) => {
-    const ids = result.ids.subarray(r * width, (r + 1) * width);
-    const logits = result.logits.subarray(r * width, (r + 1) * width);
-    return distribution({ ids, logits, logSum: result.logSums[2 * r + 1]! }, options.sampler);
-  });
+  return distributions(result, width, depth + 1, options.sampler);
 }

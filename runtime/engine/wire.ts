@@ -41,8 +41,9 @@ class Writer {
     this.#length = 0;
   }
 
+  /** Good until the next numbers are written: the addon copies them while it is called. */
   take(): Float64Array {
-    return this.#numbers.slice(0, this.#length);
+    return this.#numbers.subarray(0, this.#length);
   }
 }
 
@@ -93,16 +94,24 @@ export function decodeResult(buffer: ArrayBuffer): CycleResult {
   const [drafts, support, candidates, sums, draws] = [head[0]!, head[1]!, head[2]!, head[3]!, head[4]!];
   const [wide, narrow] = [8, 4];
   let at = headNumbers * wide;
-  const draftProbabilities = new Float64Array(buffer, at, support);
+  const draftProbabilities = support === 0 ? noDoubles : new Float64Array(buffer, at, support);
   const logSums = new Float64Array(buffer, (at += support * wide), sums);
-  const draftTokens = new Int32Array(buffer, (at += sums * wide), drafts);
-  const draftCounts = new Int32Array(buffer, (at += drafts * narrow), drafts);
-  const draftIds = new Int32Array(buffer, (at += drafts * narrow), support);
-  const ids = new Int32Array(buffer, (at += support * narrow), candidates);
-  const drawn = new Int32Array(buffer, (at += candidates * narrow), draws);
+  const draftTokens = integers(buffer, (at += sums * wide), drafts);
+  const draftCounts = integers(buffer, (at += drafts * narrow), drafts);
+  const draftIds = integers(buffer, (at += drafts * narrow), support);
+  const ids = integers(buffer, (at += support * narrow), candidates);
+  const drawn = integers(buffer, (at += candidates * narrow), draws);
   const logits = new Float32Array(buffer, (at += draws * narrow), candidates);
   const times = { commit: head[5]!, draft: head[6]!, verify: head[7]!, candidates: head[8]!, total: head[9]! };
   return { draftTokens, draftCounts, draftIds, draftProbabilities, ids, logits, logSums, drawn, times };
+}
+
+// Without drafts and native draws most sections are empty, and on cold caches a view costs a microsecond.
+const noIntegers = new Int32Array();
+const noDoubles = new Float64Array();
+
+function integers(buffer: ArrayBuffer, at: number, count: number): Int32Array {
+  return count === 0 ? noIntegers : new Int32Array(buffer, at, count);
 }
 
 /** What `candidates` resolves to. */

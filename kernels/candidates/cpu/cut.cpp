@@ -62,7 +62,7 @@ class Cutter {
     }
   }
 
-  void run(const std::function<void(int row, const Cut& cut)>& take) {
+  void run(FunctionRef<void(int row, const Cut& cut)> take) {
     int rows = static_cast<int>(specs_.size());
     size_t count = static_cast<size_t>(rows) * parts_;
     thread_local Scratch scratch;
@@ -116,7 +116,7 @@ class Cutter {
     }
   }
 
-  void finish(int r, const std::function<void(int row, const Cut& cut)>& take) const {
+  void finish(int r, FunctionRef<void(int row, const Cut& cut)> take) const {
     const CutSpec& spec = specs_[r];
     double top = this->top(r);
     double scaled_top = spec.temperature != 0.0 ? top / spec.temperature : 0.0;
@@ -171,7 +171,7 @@ class Cutter {
 void cut_rows(const float* logits,
               int vocab,
               const std::vector<CutSpec>& specs,
-              const std::function<void(int row, const Cut& cut)>& take) {
+              FunctionRef<void(int row, const Cut& cut)> take) {
   Cutter(logits, vocab, specs).run(take);
 }
 

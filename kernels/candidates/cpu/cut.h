@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
+
+#include "kernels/common/function_ref.h"
 
 namespace mtplx::kernels {
 
@@ -26,6 +27,6 @@ struct Cut {
 void cut_rows(const float* logits,
               int vocab,
               const std::vector<CutSpec>& specs,
-              const std::function<void(int row, const Cut& cut)>& take);
+              FunctionRef<void(int row, const Cut& cut)> take);
 
 } // namespace mtplx::kernels

@@ -38,7 +38,7 @@ void write_row(KvKind kind, Shape shape, const float* row, int slot, float* bloc
 mx::array kv_block(KvKind kind, int kv_heads, int head_dim) {
   mx::Shape shape = kind == KvKind::keys ? mx::Shape{kv_heads, head_dim, kv_block_tokens}
                                          : mx::Shape{kv_heads, kv_block_tokens, head_dim};
-  mx::array block = fresh(std::move(shape), mx::float32, Life::state);
+  mx::array block = fresh(shape, mx::float32, Life::state);
   std::memset(block.data<float>(), 0, block.nbytes());
   return block;
 }

@@ -170,14 +170,6 @@ Napi::Value commit(const Info& info) {
   });
 }
 
-void add_kernel_times(Workspace& work, const kernels::Timings& timings) {
-  for (const auto& k : timings.kernels) {
-    auto& sum = work.kernel_times[k.name];
-    sum.first += k.ns;
-    sum.second += k.calls;
-  }
-}
-
 MakeValue packed(const CycleResult& result, const wire::Times& times) {
   return [bytes = wire::write_result(result, times)](Napi::Env env) -> Napi::Value {
     auto buffer = Napi::ArrayBuffer::New(env, bytes.size());
@@ -195,10 +187,12 @@ Napi::Value cycle(const Info& info) {
       batch.push_back(std::move(request.entry));
       batch.back().sequence = &work.sequence(request.sequence);
     }
-    kernels::Timings timings;
-    CycleResult result = run_cycle(batch, timings);
-    add_kernel_times(work, timings);
-    auto phase = [&](kernels::Phase p) { return static_cast<double>(timings.phase_ns[static_cast<int>(p)]); };
+    auto before = work.timings.phase_ns;
+    CycleResult result = run_cycle(batch, work.timings);
+    auto phase = [&](kernels::Phase p) {
+      auto i = static_cast<size_t>(p);
+      return static_cast<double>(work.timings.phase_ns[i] - before[i]);
+    };
     std::chrono::duration<double, std::nano> total = Clock::now() - begin;
     return packed(result, {phase(kernels::Phase::commit), phase(kernels::Phase::draft), phase(kernels::Phase::verify),
                            phase(kernels::Phase::candidates), total.count()});
@@ -267,15 +261,14 @@ Napi::Value inspect(const Info& info) {
 
 Napi::Value kernel_times(const Info& info) {
   return submit(info, [](Workspace& work) {
-    auto times = std::move(work.kernel_times);
-    work.kernel_times.clear();
-    return MakeValue([times = std::move(times)](Napi::Env env) -> Napi::Value {
+    auto kernels = std::exchange(work.timings, {}).kernels;
+    return MakeValue([kernels = std::move(kernels)](Napi::Env env) -> Napi::Value {
       Napi::Array list = Napi::Array::New(env);
-      for (const auto& [name, sum] : times) {
+      for (const auto& k : kernels) {
         Napi::Object o = Napi::Object::New(env);
-        o.Set("name", name);
-        o.Set("ns", static_cast<double>(sum.first));
-        o.Set("calls", static_cast<double>(sum.second));
+        o.Set("name", k.name);
+        o.Set("ns", static_cast<double>(k.ns));
+        o.Set("calls", static_cast<double>(k.calls));
         list.Set(list.Length(), o);
       }
       return list;

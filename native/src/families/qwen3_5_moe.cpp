@@ -4,8 +4,8 @@
 namespace mtplx::native {
 
 Layer qwen3_5_moe_layer(Weights& w, const ModelSpec& spec, const std::string& path, int index) {
-  mx::array input_norm = w.take_norm(path + ".input_layernorm.weight");
-  mx::array post_norm = w.take_norm(path + ".post_attention_layernorm.weight");
+  kernels::InputNorm input_norm{w.take_norm(path + ".input_layernorm.weight"), spec.rms_norm_eps};
+  kernels::InputNorm post_norm{w.take_norm(path + ".post_attention_layernorm.weight"), spec.rms_norm_eps};
   kernels::MoeWeights mlp = moe_block(w, spec, path + ".mlp");
   if (is_full_attention(spec, index)) {
     return {input_norm, post_norm, attention_block(w, path + ".self_attn"), std::move(mlp)};

@@ -51,8 +51,8 @@ GatedDeltaLayer grouped_gated_delta_block(Weights& w, const ModelSpec& spec, con
 } // namespace
 
 Layer qwen3_next_layer(Weights& w, const ModelSpec& spec, const std::string& path, int index) {
-  mx::array input_norm = w.take_norm(path + ".input_layernorm.weight");
-  mx::array post_norm = w.take_norm(path + ".post_attention_layernorm.weight");
+  kernels::InputNorm input_norm{w.take_norm(path + ".input_layernorm.weight"), spec.rms_norm_eps};
+  kernels::InputNorm post_norm{w.take_norm(path + ".post_attention_layernorm.weight"), spec.rms_norm_eps};
   std::variant<DenseMlp, kernels::MoeWeights> mlp =
       has_experts(spec, index) ? std::variant<DenseMlp, kernels::MoeWeights>(moe_block(w, spec, path + ".mlp"))
                                : std::variant<DenseMlp, kernels::MoeWeights>(dense_mlp_block(w, path + ".mlp"));

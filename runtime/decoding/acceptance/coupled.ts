@@ -7,15 +7,15 @@ import type { AcceptanceRule, Verdict } from './rule.ts';
  */
 export const coupled: AcceptanceRule = (drafts, rows, position, uniforms) =>
   compare(
-    Int32Array.from(drafts, ({ token }) => token),
+    drafts.map(({ token }) => token),
     (row) => drawGumbel(rows[row]!, position + row, uniforms),
   );
 
 /** Accepts drafts as long as they equal the target's draw of their row; the first other draw is the target's token. */
-export function compare(drafts: Int32Array, draw: (row: number) => number): Verdict {
-  for (const [row, draft] of drafts.entries()) {
+export function compare(drafts: ArrayLike<number>, draw: (row: number) => number): Verdict {
+  for (let row = 0; row < drafts.length; row++) {
     const token = draw(row);
-    if (token !== draft) {
+    if (token !== drafts[row]) {
       return { accepted: row, token, kind: 'correction' };
     }
   }

@@ -9,7 +9,8 @@ import type { AcceptanceRule } from './rule.ts';
  * @throws RangeError for a draft that its q cannot give: then no acceptance is exact.
  */
 export const leviathan: AcceptanceRule = (drafts, rows, position, uniforms) => {
-  for (const [i, { token, q }] of drafts.entries()) {
+  for (let i = 0; i < drafts.length; i++) {
+    const { token, q } = drafts[i]!;
     const p = rows[i]!;
     const drafted = probability(q, token);
     if (!(drafted > 0)) {
@@ -28,17 +29,20 @@ export const leviathan: AcceptanceRule = (drafts, rows, position, uniforms) => {
 /** (p - q)+ over p's support, normalised; p itself where rounding leaves nothing. */
 export function residual(p: Distribution, q: Distribution): Distribution {
   const drafted = new Map<number, number>();
-  q.ids.forEach((id, i) => drafted.set(id, q.probabilities[i]!));
+  for (let i = 0; i < q.ids.length; i++) drafted.set(q.ids[i]!, q.probabilities[i]!);
   const ids: number[] = [];
   const rest: number[] = [];
   let mass = 0;
-  p.ids.forEach((id, i) => {
+  for (let i = 0; i < p.ids.length; i++) {
+    const id = p.ids[i]!;
     const difference = p.probabilities[i]! - (drafted.get(id) ?? 0);
     if (difference > 0) {
       ids.push(id);
       rest.push(difference);
       mass += difference;
     }
-  });
-  return mass > 0 ? { ids: Int32Array.from(ids), probabilities: Float64Array.from(rest, (r) => r / mass) } : p;
+  }
+  if (!(mass > 0)) return p;
+  for (let i = 0; i < rest.length; i++) rest[i]! /= mass;
+  return { ids: new Int32Array(ids), probabilities: new Float64Array(rest) };
 }

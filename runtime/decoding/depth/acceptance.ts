@@ -1,4 +1,4 @@
-import { drifted, type Gaussian, gaussian, observed, type Spread } from './gaussian.ts';
+import { drifted, type Gaussian, gaussian, observe, type Spread, varianceOf } from './gaussian.ts';
 
 /** How drafts fare by position. */
 export interface DraftAcceptance {
@@ -34,8 +34,8 @@ export function initialAcceptance(deepest: number, conditional: readonly number[
 
 /** A cycle of `drafted` drafts, the first `accepted` of which were accepted. Updates as logistic regression does. */
 export function seenDrafts(before: DraftAcceptance, drafted: number, accepted: number): DraftAcceptance {
-  let logits = drifted(before.logits, drift, limit);
-  if (drafted === 0) return { ...before, logits };
+  const logits = drifted(before.logits, drift, limit);
+  if (drafted === 0) return { logits, surprise: before.surprise, recent: before.recent };
   const tried = Math.min(drafted, accepted + 1);
   const surprise = memory * before.surprise + deviation(logits, drafted, accepted);
   const recent = {
@@ -46,8 +46,8 @@ export function seenDrafts(before: DraftAcceptance, drafted: number, accepted: n
   for (let i = 0; i < tried; i++) {
     const p = logistic(logits.mean[i]!);
     const information = Math.max(leastInformation, p * (1 - p));
-    const updated = observed(logits, i, (Number(i < accepted) - p) / information, 1 / information);
-    logits = { mean: updated.mean.map(bounded), covariance: updated.covariance };
+    observe(logits, i, (Number(i < accepted) - p) / information, 1 / information);
+    for (let k = 0; k < logits.mean.length; k++) logits.mean[k] = bounded(logits.mean[k]!);
   }
   return { logits, surprise, recent };
 }
@@ -72,23 +72,27 @@ export function expectedTokens({ logits }: DraftAcceptance): number[] {
 }
 
 /** The same, were drafts beyond position `known` accepted as often as one deviation above the mean. */
-export function hopedTokens({ logits: { mean, covariance } }: DraftAcceptance, known: number): number[] {
-  return tokensByDepth(mean.map((value, i) => (i < known ? value : value + Math.sqrt(covariance[i]![i]!))));
+export function hopedTokens({ logits }: DraftAcceptance, known: number): number[] {
+  const hoped = logits.mean.slice();
+  for (let i = known; i < hoped.length; i++) hoped[i]! += Math.sqrt(varianceOf(logits, i));
+  return tokensByDepth(hoped);
 }
 
 function tokensByDepth(logits: readonly number[]): number[] {
   const tokens = [1];
   let product = 1;
-  for (const value of logits) {
-    product *= logistic(value);
-    tokens.push(tokens.at(-1)! + product);
+  for (let i = 0; i < logits.length; i++) {
+    product *= logistic(logits[i]!);
+    tokens.push(tokens[i]! + product);
   }
   return tokens;
 }
 
 /** Accepted drafts beside their mean, in standard deviations: they number k or more with the product of the first k. */
 function deviation({ mean }: Gaussian, drafted: number, accepted: number): number {
-  let [product, sum, squares] = [1, 0, 0];
+  let product = 1;
+  let sum = 0;
+  let squares = 0;
   for (let k = 1; k <= drafted; k++) {
     product *= logistic(mean[k - 1]!);
     sum += product;

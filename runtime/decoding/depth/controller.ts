@@ -101,18 +101,25 @@ export function initialDepthState({ depth, cycleMs, acceptance }: DepthStart): D
 
 /** Expected tokens a second at depth 0 … deepest. */
 export function expectedRates({ cost, acceptance }: Pick<DepthState, 'cost' | 'acceptance'>): number[] {
-  return expectedTokens(acceptance).map((tokens, depth) => tokens / (Math.exp(cost.log.mean[depth]!) / 1e9));
+  const rates = expectedTokens(acceptance);
+  for (let depth = 0; depth < rates.length; depth++) rates[depth]! /= Math.exp(cost.log.mean[depth]!) / 1e9;
+  return rates;
 }
 
 /** The state after a cycle: what it taught, and the depth of the next one. */
-export function observe(state: DepthState, { drafted, accepted, wall, catchesUp }: DepthObservation): DepthState {
+export function observe(state: DepthState, cycle: DepthObservation): DepthState {
+  const after = learned(state, cycle);
+  return state.probe === null ? settled(after) : probing(after, state.probe, cycle.drafted, cycle.accepted);
+}
+
+/** What a cycle taught, the depth still as it was. */
+export function learned(state: DepthState, { drafted, accepted, wall, catchesUp }: DepthObservation): DepthState {
   const cost = catchesUp || drafted > deepest ? unseenCycle(state.cost) : seenCycle(state.cost, drafted, wall);
   const acceptance = seenDrafts(state.acceptance, Math.min(drafted, deepest), Math.min(accepted, deepest));
   const sincePlain = drafted === 0 && !catchesUp ? 0 : state.sincePlain + 1;
   const resting = state.probe === null ? 0 : state.drafting;
   const drafting = drafted === 0 ? resting : state.drafting + 1;
-  const learned = { ...state, cost, acceptance, sincePlain, waited: state.waited + 1, drafting };
-  return state.probe === null ? settled(learned) : probing(learned, state.probe, drafted, accepted);
+  return { ...state, cost, acceptance, sincePlain, waited: state.waited + 1, drafting };
 }
 
 /** A plain cycle of a sequence that keeps no state for drafts: its cost is learned, and nothing can change now. */
@@ -127,7 +134,7 @@ export function draftsDue({ depth, waited, plainInterval }: DepthState, maxToken
 }
 
 /** Outside a probe: the best depth, or a probe when it is time for one. */
-function settled(state: DepthState): DepthState {
+export function settled(state: DepthState): DepthState {
   const rates = expectedRates(state);
   const best = highest(rates);
   if (rates[best]! > marginOf(state.depth, best) * rates[state.depth]!) return moved(state, best);
@@ -167,9 +174,14 @@ function doubled(interval: number): number {
   return Math.min(mostInterval, 2 * interval);
 }
 
+/** Plain cycles until drafts are probed, in a sequence that keeps the state for them. */
+export function plainCyclesLeft({ waited, plainInterval }: DepthState): number {
+  return Math.min(plainInterval, mostPlainCycles) - waited;
+}
+
 /** Plain decoding learns nothing of drafts: after a while some are made, as many as promise most. */
-function overdue({ waited, plainInterval }: DepthState, rates: readonly number[]): number | null {
-  return waited < Math.min(plainInterval, mostPlainCycles) ? null : 1 + highest(rates.slice(1));
+function overdue(state: DepthState, rates: readonly number[]): number | null {
+  return plainCyclesLeft(state) > 0 ? null : 1 + highest(rates.slice(1));
 }
 
 /**
@@ -180,15 +192,17 @@ function promising(state: DepthState, rates: readonly number[]): number | null {
   const { depth, cost, acceptance, sincePlain, waited, interval } = state;
   if (waited < interval) return null;
   if (sincePlain >= mostSincePlain) return 0;
-  const tokens = hopedTokens(acceptance, depth);
-  const hopes = tokens.map((value, other) => {
+  const hopes = hopedTokens(acceptance, depth);
+  for (let other = 0; other < hopes.length; other++) {
     const cheaper = Math.sqrt(differenceVariance(cost.log, other, depth));
-    return other === depth ? 0 : value / (Math.exp(cost.log.mean[other]! - cheaper) / 1e9);
-  });
+    hopes[other] = other === depth ? 0 : hopes[other]! / (Math.exp(cost.log.mean[other]! - cheaper) / 1e9);
+  }
   const target = highest(hopes);
   return hopes[target]! > margin * rates[depth]! ? target : null;
 }
 
 function highest(values: readonly number[]): number {
-  return values.reduce((best, value, i) => (value > values[best]! ? i : best), 0);
+  let best = 0;
+  for (let i = 1; i < values.length; i++) if (values[i]! > values[best]!) best = i;
+  return best;
 }

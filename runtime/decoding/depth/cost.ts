@@ -1,4 +1,4 @@
-import { drifted, type Gaussian, gaussian, observed, type Spread } from './gaussian.ts';
+import { drifted, type Gaussian, gaussian, observe, type Spread, varianceOf } from './gaussian.ts';
 
 /** What a cycle costs by depth: ln of nanoseconds for depth 0 … deepest, and the variance of a single cycle. */
 export interface CycleCost {
@@ -40,10 +40,10 @@ export function unseenCycle({ log, noise }: CycleCost): CycleCost {
 export function seenCycle(cost: CycleCost, depth: number, ns: number): CycleCost {
   const log = drifted(cost.log, drift, limit);
   const { noise } = cost;
-  const deviation = Math.sqrt(log.covariance[depth]![depth]! + noise);
-  const found = Math.log(ns) - log.mean[depth]!;
-  const residual = Math.max(-mostBelow * deviation, Math.min(mostAbove * deviation, found));
-  const after = observed(log, depth, residual, noise);
-  const left = (residual - (after.mean[depth]! - log.mean[depth]!)) * residual;
-  return { log: after, noise: Math.min(mostNoise, Math.max(leastNoise, noise + noiseGain * (left - noise))) };
+  const deviation = Math.sqrt(varianceOf(log, depth) + noise);
+  const expected = log.mean[depth]!;
+  const residual = Math.max(-mostBelow * deviation, Math.min(mostAbove * deviation, Math.log(ns) - expected));
+  observe(log, depth, residual, noise);
+  const left = (residual - (log.mean[depth]! - expected)) * residual;
+  return { log, noise: Math.min(mostNoise, Math.max(leastNoise, noise + noiseGain * (left - noise))) };
 }

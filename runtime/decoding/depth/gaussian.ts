@@ -1,46 +1,68 @@
-/** Correlated quantities that drift: mean and covariance, learned one noisy observation at a time (Kalman 1960). */
+/**
+ * Correlated quantities that drift: mean and covariance, learned one noisy observation at a time (Kalman 1960). Plain
+ * loops over flat arrays: this runs between two cycles, on cold caches.
+ */
 export interface Gaussian {
   readonly mean: readonly number[];
-  readonly covariance: readonly (readonly number[])[];
+  /** Row by row. */
+  readonly covariance: readonly number[];
+}
+
+/** A Gaussian of one's own, to be changed in place before others see it. */
+export interface Learning {
+  readonly mean: number[];
+  readonly covariance: number[];
 }
 
 /** Variances of a quantity over an ordered axis: one level for all, steps that add up along the axis, and each its own. */
 export interface Spread {
-  level: number;
-  step: number;
-  own: number;
+  readonly level: number;
+  readonly step: number;
+  readonly own: number;
 }
 
-export function gaussian(mean: readonly number[], spread: Spread): Gaussian {
-  return { mean, covariance: square(mean.length, (i, j) => spreadAt(spread, i, j)) };
+export function gaussian(mean: number[], spread: Spread): Gaussian {
+  const size = mean.length;
+  const covariance = Array.from({ length: size * size }, (_, at) => {
+    return spreadAt(spread, Math.floor(at / size), at % size);
+  });
+  return { mean, covariance };
 }
 
-/** Time passes: uncertainty grows by `drift`, up to the variances of `limit`. */
-export function drifted({ mean, covariance }: Gaussian, drift: Spread, limit: Spread): Gaussian {
-  const bounded = mean.some((_, i) => covariance[i]![i]! >= spreadAt(limit, i, i));
-  if (bounded) return { mean, covariance };
-  return { mean, covariance: covariance.map((row, i) => row.map((value, j) => value + spreadAt(drift, i, j))) };
+/** Variance of quantity i. */
+export function varianceOf({ mean, covariance }: Gaussian, i: number): number {
+  return covariance[i * (mean.length + 1)]!;
 }
+
+/** A copy after time has passed: uncertainty grows by `drift`, up to the variances of `limit`. */
+export function drifted(before: Gaussian, drift: Spread, limit: Spread): Learning {
+  const mean = before.mean.slice();
+  const covariance = before.covariance.slice();
+  const size = mean.length;
+  for (let i = 0; i < size; i++) if (varianceOf(before, i) >= spreadAt(limit, i, i)) return { mean, covariance };
+  for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) covariance[i * size + j]! += spreadAt(drift, i, j);
+  return { mean, covariance };
+}
+
+const column: number[] = [];
 
 /** Quantity `index` was found `residual` above its mean, with this variance of the observation. */
-export function observed({ mean, covariance }: Gaussian, index: number, residual: number, variance: number): Gaussian {
-  const column = covariance[index]!;
+export function observe({ mean, covariance }: Learning, index: number, residual: number, variance: number): void {
+  const size = mean.length;
+  for (let i = 0; i < size; i++) column[i] = covariance[index * size + i]!;
   const total = column[index]! + variance;
-  return {
-    mean: mean.map((value, i) => value + (column[i]! / total) * residual),
-    covariance: covariance.map((row, i) => row.map((value, j) => value - (column[i]! * column[j]!) / total)),
-  };
+  for (let i = 0; i < size; i++) {
+    mean[i]! += (column[i]! / total) * residual;
+    for (let j = 0; j < size; j++) covariance[i * size + j]! -= (column[i]! * column[j]!) / total;
+  }
 }
 
 /** Variance of quantity i less quantity j. */
-export function differenceVariance({ covariance }: Gaussian, i: number, j: number): number {
-  return Math.max(0, covariance[i]![i]! + covariance[j]![j]! - 2 * covariance[i]![j]!);
+export function differenceVariance(gaussian: Gaussian, i: number, j: number): number {
+  const covariance = gaussian.covariance[i * gaussian.mean.length + j]!;
+  return Math.max(0, varianceOf(gaussian, i) + varianceOf(gaussian, j) - 2 * covariance);
 }
 
 function spreadAt({ level, step, own }: Spread, i: number, j: number): number {
   return level + step * Math.min(i, j) + (i === j ? own : 0);
-}
-
-function square(size: number, at: (i: number, j: number) => number): number[][] {
-  return Array.from({ length: size }, (_, i) => Array.from({ length: size }, (_v, j) => at(i, j)));
 }

@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { observe } from './controller.ts';
 import { DepthController } from './policy.ts';
 
 const test = suite('depth policy');
@@ -56,6 +57,22 @@ test('times that hold other work are not taken for the cost of a depth', () => {
   assert.equal(controller.state.cost.log.mean, mean, 'the first with drafts after a plain one');
   policy.observe({ drafted: 2, accepted: 2, wall: 2 * wallOf(2) });
   assert.ok(controller.state.cost.log.mean[2]! > mean[2]!);
+});
+
+test('plain cycles that were taken together teach what they teach one by one, and a probe is never late', () => {
+  const controller = new DepthController(tuned);
+  const policy = untilPlain(controller);
+  let { state } = controller;
+  for (let i = 0; i < 300; i++) {
+    const wall = wallOf(policy.depth) * (1 - (i % 7) / 100);
+    const drafted = policy.depth;
+    assert.is(drafted, state.depth);
+    const catchesUp = drafted > 0 && state.probe?.cycles === 0;
+    policy.observe({ drafted, accepted: 0, wall });
+    state = observe(state, { drafted, accepted: 0, wall, catchesUp });
+    if (i % 45 === 0) assert.equal(controller.state, state);
+  }
+  assert.equal(controller.state, state);
 });
 
 test.run();

@@ -1,5 +1,6 @@
 import type { CycleRecord, DepthChange, DepthPolicy } from '../options.ts';
 import {
+  type DepthObservation,
   type DepthStart,
   type DepthState,
   draftsDue,
@@ -8,10 +9,12 @@ import {
   observe,
   observePlain,
 } from './controller.ts';
+import { PlainCycles } from './plain-cycles.ts';
 
 /** Chooses the depth for all generations of a loaded model: what one shows, the next begins with. */
 export class DepthController {
   readonly start: DepthStart;
+  readonly #waiting = new PlainCycles();
   #state: DepthState;
 
   constructor(start: DepthStart) {
@@ -19,18 +22,26 @@ export class DepthController {
     this.#state = initialDepthState(start);
   }
 
+  /** Everything that was seen. */
   get state(): DepthState {
-    return this.#state;
+    return (this.#state = this.#waiting.take(this.#state));
   }
 
   /** The policy of one generation of at most `maxTokens`. */
   begin(maxTokens: number): AdaptiveDepth {
-    return new AdaptiveDepth(this, draftsDue(this.#state, maxTokens));
+    return new AdaptiveDepth(this, draftsDue(this.state, maxTokens));
   }
 
-  /** For AdaptiveDepth alone. */
-  advance(next: (state: DepthState) => DepthState): void {
-    this.#state = next(this.#state);
+  /** Drafts of the next cycle. For AdaptiveDepth alone, as `learn`. */
+  get depth(): number {
+    return this.#state.depth;
+  }
+
+  /** A cycle of a sequence that may draft or may not. */
+  learn(drafts: boolean, cycle: DepthObservation): void {
+    const plain = cycle.drafted === 0 && !cycle.catchesUp;
+    if (plain && this.#waiting.add(this.#state, drafts, cycle.wall)) return;
+    this.#state = (drafts ? observe : observePlain)(this.state, cycle);
   }
 }
 
@@ -49,20 +60,20 @@ export class AdaptiveDepth implements DepthPolicy {
   }
 
   get depth(): number {
-    return this.drafts ? this.#controller.state.depth : 0;
+    return this.drafts ? this.#controller.depth : 0;
   }
 
   observe({ drafted, accepted, wall }: Pick<CycleRecord, 'drafted' | 'accepted' | 'wall'>): void {
-    const before = this.#controller.state;
+    const from = this.#controller.depth;
     const catchesUp = this.#drafted === null || (drafted > 0 && this.#drafted === 0);
-    const step = this.drafts ? observe : observePlain;
-    this.#controller.advance((state) => step(state, { drafted, accepted, wall, catchesUp }));
+    this.#controller.learn(this.drafts, { drafted, accepted, wall, catchesUp });
     this.#drafted = drafted;
     this.#cycles += 1;
-    const { depth: to, reason } = this.#controller.state;
-    if (to === before.depth) return;
-    const rates = expectedRates(this.#controller.state);
-    const expected: DepthChange['expected'] = [rates[before.depth]!, rates[to]!];
-    this.changes.push({ cycle: this.#cycles + 1, from: before.depth, to, reason, expected });
+    const to = this.#controller.depth;
+    if (to === from) return;
+    const { state } = this.#controller;
+    const rates = expectedRates(state);
+    const expected: DepthChange['expected'] = [rates[from]!, rates[to]!];
+    this.changes.push({ cycle: this.#cycles + 1, from, to, reason: state.reason, expected });
   }
 }
