@@ -17,7 +17,7 @@ namespace {
 
 constexpr size_t line = 64;
 // Waiting buffers hold at most this much; the longest unused goes first.
-constexpr size_t most_waiting = size_t{8} << 20;
+constexpr size_t most_waiting = size_t{4} << 20;
 
 class Buffers {
  public:

@@ -59,8 +59,9 @@ bool spin(Done done) {
   return done();
 }
 
-// A thread's share of a round, which others help with when they are done: tasks [next, end) in one word, so that a claim
-// says at once whether it is good. A helper that comes late (its core was taken) claims nothing and is not waited for.
+// A thread's share of a round, which others help with when they are done: tasks [next, end) in one word, so that a
+// claim says at once whether it is good. A helper that comes late (its core was taken) claims nothing and is not waited
+// for.
 struct alignas(64) Share {
   std::atomic<uint64_t> range = 0;
   // Read by who has claimed a task, and so never while the next round is written.

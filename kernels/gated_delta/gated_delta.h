@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "kernels/common/task.h"
 
 namespace mtplx::kernels {
@@ -39,16 +41,21 @@ struct GatedDeltaRows {
   int count;
 };
 
-// What a commit needs of the rows that were computed.
-struct GatedDeltaTape {
+// What a commit of some rows needs of each.
+struct GatedDeltaSteps {
   mx::array qkv;   // f32 [M, C], the conv input rows
   mx::array k;     // f32 [M, Hk, Dk], after conv, silu and l2 norm
   mx::array delta; // f32 [M, Hv, Dv], beta * (v - S k)
   mx::array decay; // f32 [M, Hv], g
+};
 
-  // For each segment its rows and the recurrent state f32 [Hv, Dk, Dv] after the last of them.
+// What a commit needs of the rows that were computed.
+struct GatedDeltaTape {
+  // For each segment its rows and the state after the last of them.
   std::vector<GatedDeltaRows> segments;
-  std::vector<mx::array> final;
+  std::vector<GatedDeltaState> final;
+  // Who will keep a segment whole or not at all may drop them: 1 MB for 128 rows of the embedded model.
+  std::optional<GatedDeltaSteps> steps;
 };
 
 struct GatedDeltaOutput {
@@ -69,7 +76,7 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
 
 // The state after the first `keep` of the tape's rows from row_begin on: the same
 // bits that the forward pass held after that row. keep = 0 gives the state back; all rows of a segment take the
-// tape's final state without a replay.
+// tape's final state without any work.
 GatedDeltaState gated_delta_commit(
     const GatedDeltaState& state, const GatedDeltaTape& tape, const GatedDeltaSpec& spec, int row_begin, int keep);
 

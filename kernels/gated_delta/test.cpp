@@ -45,7 +45,7 @@ Case make_case(const GatedDeltaSpec& spec, int rows, uint32_t seed, bool history
 GatedDeltaOutput run_rows(const Case& c, const GatedDeltaState& state, int begin, int count) {
   auto out = gated_delta(row_range(c.qkv, begin, count), row_range(c.z, begin, count), row_range(c.b, begin, count),
                          row_range(c.a, begin, count), c.weights, c.spec, {{0, count, state}});
-  mx::eval({out.y, out.tape.k, out.tape.delta, out.tape.decay});
+  mx::eval({out.y, out.tape.steps->k, out.tape.steps->delta, out.tape.steps->decay});
   return out;
 }
 
@@ -187,14 +187,14 @@ TEST_CASE("gated_delta: the final state of a segment is the replayed one, and a 
       Case c = make_case(spec, first + rows, 40 + static_cast<uint32_t>(rows));
       Case other = make_case(spec, 1, 90);
       auto out = gated_delta(c.qkv, c.z, c.b, c.a, c.weights, spec, {{0, first, other.state}, {first, rows, c.state}});
-      mx::eval({out.y, out.tape.k, out.tape.delta, out.tape.decay});
+      mx::eval({out.y, out.tape.steps->k, out.tape.steps->delta, out.tape.steps->decay});
       REQUIRE(out.tape.final.size() == 2);
       for (auto [segment, begin, count, before] : {std::tuple{0, 0, first, other.state}, {1, first, rows, c.state}}) {
         GatedDeltaState replayed = committed(c, before, without_final(out.tape), begin, count);
-        CHECK(same_bits(out.tape.final[segment], replayed.recurrent));
+        CHECK(same_state(out.tape.final[segment], replayed));
         GatedDeltaState taken = committed(c, before, out.tape, begin, count);
         CHECK(same_state(taken, replayed));
-        CHECK(taken.recurrent.data<float>() == out.tape.final[segment].data<float>()); // no copy
+        CHECK(taken.recurrent.data<float>() == out.tape.final[segment].recurrent.data<float>()); // no copy
         if (count > 1) {
           CHECK_FALSE(same_bits(committed(c, before, out.tape, begin, count - 1).recurrent, replayed.recurrent));
         }
@@ -216,7 +216,7 @@ TEST_CASE("gated_delta: a ragged batch gives each sequence its lone bits, beside
     auto join = [](const mx::array& x, const mx::array& y) { return mx::contiguous(mx::concatenate({x, y}, 0)); };
     auto out = gated_delta(join(b.qkv, a.qkv), join(b.z, a.z), join(b.b, a.b), join(b.a, a.a), a.weights, spec,
                            {{0, 8, b.state}, {8, 5, a.state}});
-    mx::eval({out.y, out.tape.k, out.tape.delta, out.tape.decay});
+    mx::eval({out.y, out.tape.steps->k, out.tape.steps->delta, out.tape.steps->decay});
     auto lone = run_rows(a, a.state, 0, 5);
     CHECK(same_bits(row_range(out.y, 8, 5), lone.y));
     for (int keep : {0, 1, 3, 5}) {
@@ -237,8 +237,10 @@ TEST_CASE("gated_delta: the same bits with 1, 2 and 3 threads and on every instr
       CAPTURE(threads);
       auto out = run_rows(c, c.state, 0, 4);
       auto state = committed(c, c.state, out.tape, 0, 3);
-      std::vector<mx::array> now = {out.y,           out.tape.k, out.tape.delta, out.tape.decay, out.tape.final[0],
-                                    state.recurrent, state.conv};
+      const GatedDeltaSteps& steps = *out.tape.steps;
+      const GatedDeltaState& last = out.tape.final[0];
+      std::vector<mx::array> now = {out.y,          steps.k,   steps.delta,     steps.decay,
+                                    last.recurrent, last.conv, state.recurrent, state.conv};
       if (first.empty()) {
         first = now;
       }
@@ -283,6 +285,10 @@ TEST_CASE("gated_delta: wrong inputs") {
     CHECK(error_of([&, begin = begin, keep = keep] { committed(c, c.state, out.tape, begin, keep); }) ==
           "[gated_delta] the tape has no such rows.");
   }
+  out.tape.steps.reset();
+  CHECK(same_state(committed(c, c.state, out.tape, 0, 3), out.tape.final[0]));
+  CHECK(error_of([&] { committed(c, c.state, out.tape, 0, 2); }) ==
+        "[gated_delta] the tape's steps were dropped: a segment is kept whole or not at all.");
 }
 
 TEST_CASE("gated_delta: the stock form agrees to f32 rounding and depends on no chunking or threads of ours") {

@@ -23,6 +23,10 @@ void check_keep(const Sequence& q, int keep) {
   if (keep < 0 || keep > rows) {
     misuse("Cannot keep " + std::to_string(keep) + " rows: the last cycle left " + std::to_string(rows) + ".");
   }
+  if (keep > 0 && keep < rows && q.pending->trunk && q.pending->trunk->whole) {
+    misuse("Cannot keep " + std::to_string(keep) + " of " + std::to_string(rows) + " rows: a chunk of more than " +
+           std::to_string(most_rows_in_parts) + " rows without drafts is kept whole or not at all.");
+  }
 }
 
 void check_rows(const Sequence& q,

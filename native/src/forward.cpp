@@ -88,7 +88,10 @@ std::vector<kernels::GatedDeltaSegment> gated_delta_segments(const std::vector<T
 
 } // namespace
 
-TrunkRows trunk_forward(const Model& model, const mx::array& ids, const std::vector<TrunkSegment>& segments) {
+TrunkRows trunk_forward(const Model& model,
+                        const mx::array& ids,
+                        const std::vector<TrunkSegment>& segments,
+                        bool whole) {
   const ModelSpec& spec = model.spec;
   std::vector<mx::array> k;
   std::vector<mx::array> v;
@@ -109,11 +112,14 @@ TrunkRows trunk_forward(const Model& model, const mx::array& ids, const std::vec
       auto out = kernels::gated_delta(y[0], y[1], y[2], y[3], delta.weights, spec.gated_delta,
                                       gated_delta_segments(segments, tapes.size()));
       x = linear_add(out.y, delta.out, x);
+      if (whole) {
+        out.tape.steps.reset();
+      }
       tapes.push_back(std::move(out.tape));
     }
     x = add_mlp(model, layer, x);
   }
-  return {kernels::rms_norm(x, model.norm, spec.rms_norm_eps), std::move(k), std::move(v), std::move(tapes)};
+  return {kernels::rms_norm(x, model.norm, spec.rms_norm_eps), std::move(k), std::move(v), std::move(tapes), whole};
 }
 
 MtpRows mtp_forward(const Model& model,

@@ -12,8 +12,11 @@ struct TrunkSegment {
   int count;
 };
 
-// ids i32 [R]. Reads the committed state of the sequences and writes none.
-TrunkRows trunk_forward(const Model& model, const mx::array& ids, const std::vector<TrunkSegment>& segments);
+// ids i32 [R]. Reads the committed state of the sequences and writes none. whole: see TrunkRows.
+TrunkRows trunk_forward(const Model& model,
+                        const mx::array& ids,
+                        const std::vector<TrunkSegment>& segments,
+                        bool whole);
 
 struct MtpRows {
   mx::array hidden; // f32 [R, H], after mtp.norm

@@ -34,9 +34,10 @@ void Sequence::commit(int keep) {
       int first = fault("kv-row") && p.rows() > keep ? p.begin + 1 : p.begin;
       kv[i].append(trunk.k[i], trunk.v[i], first, keep);
     }
-    int steps = fault("rollback-short") && p.rows() > 1 ? keep - 1
-                : fault("rollback-long")                ? std::min(keep + 1, p.rows())
-                                                        : keep;
+    int steps = trunk.whole || p.rows() == 1 ? keep
+                : fault("rollback-short")    ? keep - 1
+                : fault("rollback-long")     ? std::min(keep + 1, p.rows())
+                                             : keep;
     for (size_t i = 0; i < gated_delta.size(); ++i) {
       auto next = kernels::gated_delta_commit(gated_delta[i], trunk.tapes[i], model->spec.gated_delta, p.begin, steps);
       gated_delta[i] =

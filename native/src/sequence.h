@@ -22,12 +22,16 @@ struct KvCache {
 // Rows of a batch-wide array that belong to one sequence.
 using RowRange = kernels::RowsPart;
 
+// A prompt's chunk longer than this is kept whole or not at all, so that no layer holds what a part would need.
+inline constexpr int most_rows_in_parts = 16;
+
 // What the trunk gives for the rows of a batch.
 struct TrunkRows {
   mx::array hidden;         // f32 [R, H], after the final norm
   std::vector<mx::array> k; // one an attention layer, f32 [R, kv_heads, head_dim]
   std::vector<mx::array> v;
   std::vector<kernels::GatedDeltaTape> tapes; // one a GDN layer
+  bool whole = false;                         // the tapes hold no steps
 };
 
 // What the last cycle computed for this sequence and nobody has committed yet.

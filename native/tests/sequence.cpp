@@ -120,6 +120,28 @@ TEST_CASE("sequence: drafting and any commit leave the state of plain decoding, 
   }
 }
 
+TEST_CASE("sequence: a prompt's chunk is kept whole or not at all") {
+  std::vector<int32_t> prompt = text(40);
+  for (int keep : {0, 40}) {
+    Sequence q = new_sequence(model(), true);
+    cycle({entry(q, 0, prompt)});
+    CHECK(failure_of([&] { commit_now(q, 39); }).message ==
+          "Cannot keep 39 of 40 rows: a chunk of more than 16 rows without drafts is kept whole or not at all.");
+    commit_now(q, keep);
+    cycle({entry(q, 0, text(9, 7))});
+    commit_now(q, 9);
+    std::vector<int32_t> kept(prompt.begin(), prompt.begin() + keep);
+    std::vector<int32_t> rest = text(9, 7);
+    kept.insert(kept.end(), rest.begin(), rest.end());
+    Sequence one_by_one = new_sequence(model(), true);
+    for (int32_t token : kept) {
+      cycle({entry(one_by_one, 0, {token})});
+      commit_now(one_by_one, 1);
+    }
+    CHECK(same_state(q, one_by_one));
+  }
+}
+
 TEST_CASE("sequence: forks that advance in turn equal lone runs") {
   std::vector<int32_t> prompt = text(63);
   Sequence a = after(prompt);

@@ -7,10 +7,7 @@
 
 namespace mtplx::kernels {
 
-namespace {
-
-// Conv rows after `keep` rows: of the old ones and the tape's, the last taps - 1.
-void move_conv(
+void conv_after(
     const GatedDeltaSpec& g, const mx::array& past, const mx::array& qkv, int row_begin, int keep, mx::array& out) {
   size_t channels = channels_of(g);
   int rows = g.conv_kernel - 1;
@@ -21,6 +18,8 @@ void move_conv(
     std::memcpy(out.data<float>() + t * channels, from, channels * sizeof(float));
   }
 }
+
+namespace {
 
 // A key dim's state stands alone in a replay: 16 KB a task with 128 value dims.
 constexpr int keys_a_task = 32;
@@ -53,7 +52,7 @@ void replay(const GatedDeltaSpec& g, int row_begin, int keep, const std::vector<
 }
 
 // The tape's state after all rows of a segment, if these are they.
-const mx::array* final_state(const GatedDeltaTape& tape, int row_begin, int keep) {
+const GatedDeltaState* final_state(const GatedDeltaTape& tape, int row_begin, int keep) {
   for (size_t i = 0; i < tape.segments.size(); ++i) {
     if (tape.segments[i].begin == row_begin && tape.segments[i].count == keep) {
       return &tape.final[i];
@@ -66,25 +65,23 @@ const mx::array* final_state(const GatedDeltaTape& tape, int row_begin, int keep
 
 GatedDeltaState gated_delta_commit(
     const GatedDeltaState& state, const GatedDeltaTape& tape, const GatedDeltaSpec& spec, int row_begin, int keep) {
-  check_gated_delta(keep >= 0 && row_begin >= 0 && row_begin + keep <= tape.qkv.shape(0), "the tape has no such rows.");
+  check_gated_delta(keep >= 0 && row_begin >= 0, "the tape has no such rows.");
   if (keep == 0) {
     return state;
   }
-  std::vector<mx::array> inputs = {state.conv, tape.qkv};
-  std::vector<OutputSpec> outputs = {{state.conv.shape(), mx::float32}};
-  const mx::array* last = final_state(tape, row_begin, keep);
-  if (!last) {
-    inputs.insert(inputs.end(), {state.recurrent, tape.k, tape.delta, tape.decay});
-    outputs.push_back({state.recurrent.shape(), mx::float32, Life::state});
+  if (const GatedDeltaState* last = final_state(tape, row_begin, keep)) {
+    return *last;
   }
-  auto out = cpu_task("gated_delta_commit", inputs, outputs,
-                      [g = spec, row_begin, keep](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-                        move_conv(g, in[in_conv], in[in_qkv], row_begin, keep, out[0]);
-                        if (out.size() > 1) {
-                          replay(g, row_begin, keep, in, out[1]);
-                        }
+  check_gated_delta(tape.steps.has_value(), "the tape's steps were dropped: a segment is kept whole or not at all.");
+  const GatedDeltaSteps& steps = *tape.steps;
+  check_gated_delta(row_begin + keep <= steps.qkv.shape(0), "the tape has no such rows.");
+  auto out = cpu_task("gated_delta_commit", {state.conv, steps.qkv, state.recurrent, steps.k, steps.delta, steps.decay},
+                      {{state.conv.shape(), mx::float32}, {state.recurrent.shape(), mx::float32, Life::state}},
+                      [&](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                        conv_after(spec, in[in_conv], in[in_qkv], row_begin, keep, out[0]);
+                        replay(spec, row_begin, keep, in, out[1]);
                       });
-  return {last ? *last : out[1], out[0]};
+  return {out[1], out[0]};
 }
 
 } // namespace mtplx::kernels

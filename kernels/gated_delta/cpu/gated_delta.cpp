@@ -19,6 +19,7 @@ constexpr int tile_rows = 16;
 
 enum Input { in_qkv, in_z, in_b, in_a, in_conv, in_a_log, in_dt_bias, in_norm, in_first_state };
 enum Output { out_y, out_k, out_delta, out_decay, out_first_state };
+constexpr int state_outputs = 2; // a segment: recurrent, conv
 
 struct Segment {
   int row_begin, row_count;
@@ -69,7 +70,7 @@ class Walk {
         out_(out),
         past_(in[call.state_input(task.segment) + 1].data<float>()),
         before_(in[call.state_input(task.segment)].data<float>()),
-        after_(out[out_first_state + task.segment].data<float>()) {
+        after_(out[out_first_state + state_outputs * task.segment].data<float>()) {
     thread_local Scratch scratch;
     tile_ = tile_in(g_, scratch.bytes(tile_bytes(g_)));
   }
@@ -179,6 +180,11 @@ class Walk {
 
 void run(const Call& call, const std::vector<mx::array>& in, std::vector<mx::array>& out) {
   const GatedDeltaSpec& g = call.spec;
+  for (size_t i = 0; i < call.segments.size(); ++i) {
+    const Segment& s = call.segments[i];
+    conv_after(g, in[call.state_input(static_cast<int>(i)) + 1], in[in_qkv], s.row_begin, s.row_count,
+               out[out_first_state + state_outputs * i + 1]);
+  }
   int ratio = g.value_heads / g.key_heads;
   int units = static_cast<int>(call.segments.size()) * g.key_heads;
   // Where whole key heads leave threads idle, each value head is a task of its own and makes q and k for itself.
@@ -215,9 +221,11 @@ void check_inputs(const mx::array& qkv,
 } // namespace
 
 GatedDeltaState gated_delta_zero_state(const GatedDeltaSpec& spec) {
-  GatedDeltaState state{mx::zeros({spec.value_heads, spec.key_dim, spec.value_dim}, mx::float32),
-                        mx::zeros({spec.conv_kernel - 1, channels_of(spec)}, mx::float32)};
-  mx::eval(state.recurrent, state.conv);
+  GatedDeltaState state{fresh({spec.value_heads, spec.key_dim, spec.value_dim}, mx::float32, Life::state),
+                        fresh({spec.conv_kernel - 1, channels_of(spec)}, mx::float32)};
+  for (mx::array* a : {&state.recurrent, &state.conv}) {
+    std::memset(a->data<float>(), 0, a->nbytes());
+  }
   return state;
 }
 
@@ -249,13 +257,17 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
     inputs.push_back(segment.state.recurrent);
     inputs.push_back(segment.state.conv);
     outputs.push_back({recurrent, mx::float32, Life::state});
+    outputs.push_back({segment.state.conv.shape(), mx::float32});
   }
   auto out = cpu_task("gated_delta", inputs, outputs,
                       [call = std::shared_ptr<const Call>(std::move(call))](
                           const std::vector<mx::array>& in, std::vector<mx::array>& out) { run(*call, in, out); });
+  std::vector<GatedDeltaState> final;
+  for (size_t i = out_first_state; i < out.size(); i += state_outputs) {
+    final.push_back({out[i], out[i + 1]});
+  }
   return {out[out_y],
-          {qkv, out[out_k], out[out_delta], out[out_decay], std::move(ranges),
-           std::vector<mx::array>(out.begin() + out_first_state, out.end())}};
+          {std::move(ranges), std::move(final), GatedDeltaSteps{qkv, out[out_k], out[out_delta], out[out_decay]}}};
 }
 
 } // namespace mtplx::kernels

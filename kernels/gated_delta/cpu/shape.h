@@ -17,4 +17,8 @@ inline void check_gated_delta(bool ok, const char* message) {
   }
 }
 
+// Conv rows after `keep` rows from row_begin on: of the old ones `past` and of qkv, the last taps - 1.
+void conv_after(
+    const GatedDeltaSpec& g, const mx::array& past, const mx::array& qkv, int row_begin, int keep, mx::array& out);
+
 } // namespace mtplx::kernels

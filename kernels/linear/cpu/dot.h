@@ -43,8 +43,8 @@ MTPLX_INLINE __m512i four_of(const uint8_t* x) {
   return _mm512_set1_epi32(v);
 }
 
-// The sums of R rows and B blocks over `units` of bytes, or of nibbles two a line. Few sums: two chains each, of even and
-// of odd units, hide the product's latency.
+// The sums of R rows and B blocks over `units` of bytes, or of nibbles two a line. Few sums: two chains each, of even
+// and of odd units, hide the product's latency.
 template <int R, int units, bool nibbles, int B>
 MTPLX_INLINE void group_sums(const uint8_t* const (&values)[B], const GroupRows& x, i32x16 (&s)[B][R]) {
   constexpr int chains = R * B <= 4 ? 2 : 1;

@@ -18,7 +18,8 @@ struct IntegerRows {
   int rows;
   int in_features;
   int group_size;
-  // A tile: [groups][rows][2 * group_size] bytes: either int8 hi and lo planes, or int16, each eight k as 0 2 4 6 1 3 5 7.
+  // A tile: [groups][rows][2 * group_size] bytes: either int8 hi and lo planes, or int16, each eight k as 0 2 4 6 1 3
+  // 5 7.
   uint8_t* q;
   float* scale;    // a tile: [groups][rows]
   float* sum;      // a tile: [groups][rows]: scale * sum of q

@@ -106,10 +106,13 @@ int units_of(const LinearLayout& l) {
 template <class Body>
 void over_units(int units, Near near, const Body& body) {
   int tasks = std::min(units, threads() == 1 ? 1 : 4 * threads());
-  parallel_for(tasks, [&](int task) {
-    body(static_cast<int>(static_cast<int64_t>(units) * task / tasks),
-         static_cast<int>(static_cast<int64_t>(units) * (task + 1) / tasks));
-  }, near);
+  parallel_for(
+      tasks,
+      [&](int task) {
+        body(static_cast<int>(static_cast<int64_t>(units) * task / tasks),
+             static_cast<int>(static_cast<int64_t>(units) * (task + 1) / tasks));
+      },
+      near);
 }
 
 } // namespace
