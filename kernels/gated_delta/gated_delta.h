@@ -22,13 +22,28 @@ struct GatedDeltaWeights {
   mx::array norm;    // f32 [Dv], plain weight
 };
 
+// What the recurrence needs of some rows in a row: S = decay S + k delta.
+struct GatedDeltaUpdates {
+  mx::array k;     // f32 [M, Hk, Dk], after conv, silu and l2 norm
+  mx::array delta; // f32 [M, Hv, Dv], beta * (v - S k)
+  mx::array decay; // f32 [M, Hv], g
+};
+
 // State of one sequence in one layer. Replaced, never changed in place.
 struct GatedDeltaState {
   mx::array recurrent; // f32 [Hv, Dk, Dv]: a vector of value dims for each key dim
   mx::array conv;      // f32 [taps-1, C], raw rows before conv and silu, oldest first
+  // The last rows, at most most_owed_rows, are not in `recurrent` yet: the next forward pass applies them on its way,
+  // which spares a partial commit reading and writing the whole state.
+  std::optional<GatedDeltaUpdates> owed = std::nullopt;
 };
 
+inline constexpr int most_owed_rows = 8;
+
 GatedDeltaState gated_delta_zero_state(const GatedDeltaSpec& spec);
+
+// The same state, nothing owed.
+GatedDeltaState gated_delta_settled(const GatedDeltaState& state, const GatedDeltaSpec& spec);
 
 struct GatedDeltaSegment {
   int row_begin;
@@ -43,10 +58,8 @@ struct GatedDeltaRows {
 
 // What a commit of some rows needs of each.
 struct GatedDeltaSteps {
-  mx::array qkv;   // f32 [M, C], the conv input rows
-  mx::array k;     // f32 [M, Hk, Dk], after conv, silu and l2 norm
-  mx::array delta; // f32 [M, Hv, Dv], beta * (v - S k)
-  mx::array decay; // f32 [M, Hv], g
+  mx::array qkv; // f32 [M, C], the conv input rows
+  GatedDeltaUpdates updates;
 };
 
 // What a commit needs of the rows that were computed.
@@ -76,7 +89,7 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
 
 // The state after the first `keep` of the tape's rows from row_begin on: the same
 // bits that the forward pass held after that row. keep = 0 gives the state back; all rows of a segment take the
-// tape's final state without any work.
+// tape's final state without any work; others are owed.
 GatedDeltaState gated_delta_commit(
     const GatedDeltaState& state, const GatedDeltaTape& tape, const GatedDeltaSpec& spec, int row_begin, int keep);
 

@@ -55,9 +55,9 @@ SequenceState inspect(Sequence& q) {
     if (spec.layers[i] == LayerKind::full) {
       add_cache(path, q.kv[kv++]);
     } else {
-      state.tensors.push_back(tensor(path + ".recurrent", q.gated_delta[delta].recurrent));
-      state.tensors.push_back(tensor(path + ".conv", q.gated_delta[delta].conv));
-      ++delta;
+      auto settled = kernels::gated_delta_settled(q.gated_delta[delta++], spec.gated_delta);
+      state.tensors.push_back(tensor(path + ".recurrent", settled.recurrent));
+      state.tensors.push_back(tensor(path + ".conv", settled.conv));
     }
   }
   if (q.use_mtp) {

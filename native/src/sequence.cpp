@@ -40,8 +40,9 @@ void Sequence::commit(int keep) {
                                              : keep;
     for (size_t i = 0; i < gated_delta.size(); ++i) {
       auto next = kernels::gated_delta_commit(gated_delta[i], trunk.tapes[i], model->spec.gated_delta, p.begin, steps);
-      gated_delta[i] =
-          fault("conv-short") && keep > 1 ? kernels::GatedDeltaState{next.recurrent, gated_delta[i].conv} : next;
+      gated_delta[i] = fault("conv-short") && keep > 1
+                           ? kernels::GatedDeltaState{next.recurrent, gated_delta[i].conv, next.owed}
+                           : next;
     }
     if (p.mtp_k) {
       mtp.append(p.mtp_k->rows, p.mtp_v->rows, p.mtp_k->begin, 1);

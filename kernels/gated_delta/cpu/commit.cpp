@@ -24,9 +24,9 @@ namespace {
 // A key dim's state stands alone in a replay: 16 KB a task with 128 value dims.
 constexpr int keys_a_task = 32;
 
-enum Input { in_conv, in_qkv, in_recurrent, in_k, in_delta, in_decay };
+enum Input { in_recurrent, in_k, in_delta, in_decay };
 
-void replay(const GatedDeltaSpec& g, int row_begin, int keep, const std::vector<mx::array>& in, mx::array& out) {
+void replay(const GatedDeltaSpec& g, const std::vector<mx::array>& in, mx::array& out) {
   size_t keys = static_cast<size_t>(g.key_heads) * g.key_dim;
   size_t values = static_cast<size_t>(g.value_heads) * g.value_dim;
   int parts = (g.key_dim + keys_a_task - 1) / keys_a_task;
@@ -39,14 +39,14 @@ void replay(const GatedDeltaSpec& g, int row_begin, int keep, const std::vector<
     kernel({.key_begin = begin,
             .key_end = std::min(begin + keys_a_task, g.key_dim),
             .value_dim = g.value_dim,
-            .rows = keep,
+            .rows = in[in_k].shape(0),
             .from = in[in_recurrent].data<float>() + state,
             .to = out.data<float>() + state,
-            .k = in[in_k].data<float>() + row_begin * keys + static_cast<size_t>(key_head) * g.key_dim,
+            .k = in[in_k].data<float>() + static_cast<size_t>(key_head) * g.key_dim,
             .key_stride = keys,
-            .u = in[in_delta].data<float>() + row_begin * values + static_cast<size_t>(head) * g.value_dim,
+            .u = in[in_delta].data<float>() + static_cast<size_t>(head) * g.value_dim,
             .u_stride = values,
-            .decay = in[in_decay].data<float>() + static_cast<size_t>(row_begin) * g.value_heads + head,
+            .decay = in[in_decay].data<float>() + head,
             .gate_stride = static_cast<size_t>(g.value_heads)});
   });
 }
@@ -61,7 +61,27 @@ const GatedDeltaState* final_state(const GatedDeltaTape& tape, int row_begin, in
   return nullptr;
 }
 
+// `old` rows of a, then `count` of b from `begin` on.
+void join(const mx::array* a, int old, const mx::array& b, int begin, int count, mx::array& out) {
+  size_t width = out.size() / static_cast<size_t>(old + count);
+  if (a) {
+    std::memcpy(out.data<float>(), a->data<float>(), old * width * sizeof(float));
+  }
+  std::memcpy(out.data<float>() + old * width, b.data<float>() + begin * width, count * width * sizeof(float));
+}
+
 } // namespace
+
+GatedDeltaState gated_delta_settled(const GatedDeltaState& state, const GatedDeltaSpec& spec) {
+  if (!state.owed) {
+    return state;
+  }
+  const auto& [k, delta, decay] = *state.owed;
+  return {cpu_task1("gated_delta_settle", {state.recurrent, k, delta, decay},
+                    {state.recurrent.shape(), mx::float32, Life::state},
+                    [&](const std::vector<mx::array>& in, std::vector<mx::array>& out) { replay(spec, in, out[0]); }),
+          state.conv};
+}
 
 GatedDeltaState gated_delta_commit(
     const GatedDeltaState& state, const GatedDeltaTape& tape, const GatedDeltaSpec& spec, int row_begin, int keep) {
@@ -73,15 +93,27 @@ GatedDeltaState gated_delta_commit(
     return *last;
   }
   check_gated_delta(tape.steps.has_value(), "the tape's steps were dropped: a segment is kept whole or not at all.");
-  const GatedDeltaSteps& steps = *tape.steps;
-  check_gated_delta(row_begin + keep <= steps.qkv.shape(0), "the tape has no such rows.");
-  auto out = cpu_task("gated_delta_commit", {state.conv, steps.qkv, state.recurrent, steps.k, steps.delta, steps.decay},
-                      {{state.conv.shape(), mx::float32}, {state.recurrent.shape(), mx::float32, Life::state}},
+  const auto& [qkv, updates] = *tape.steps;
+  check_gated_delta(row_begin + keep <= qkv.shape(0), "the tape has no such rows.");
+  int old = state.owed ? state.owed->k.shape(0) : 0;
+  int rows = old + keep;
+  std::vector<mx::array> inputs = {state.conv, qkv, updates.k, updates.delta, updates.decay};
+  if (state.owed) {
+    inputs.insert(inputs.end(), {state.owed->k, state.owed->delta, state.owed->decay});
+  }
+  auto out = cpu_task("gated_delta_commit", inputs,
+                      {{state.conv.shape(), mx::float32},
+                       {{rows, spec.key_heads, spec.key_dim}, mx::float32},
+                       {{rows, spec.value_heads, spec.value_dim}, mx::float32},
+                       {{rows, spec.value_heads}, mx::float32}},
                       [&](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-                        conv_after(spec, in[in_conv], in[in_qkv], row_begin, keep, out[0]);
-                        replay(spec, row_begin, keep, in, out[1]);
+                        conv_after(spec, in[0], in[1], row_begin, keep, out[0]);
+                        for (size_t i = 1; i < out.size(); ++i) {
+                          join(old ? &in[i + 4] : nullptr, old, in[i + 1], row_begin, keep, out[i]);
+                        }
                       });
-  return {out[1], out[0]};
+  GatedDeltaState next{state.recurrent, out[0], GatedDeltaUpdates{out[1], out[2], out[3]}};
+  return rows > most_owed_rows ? gated_delta_settled(next, spec) : next;
 }
 
 } // namespace mtplx::kernels

@@ -21,15 +21,18 @@ enum Input { in_qkv, in_z, in_b, in_a, in_conv, in_a_log, in_dt_bias, in_norm, i
 enum Output { out_y, out_k, out_delta, out_decay, out_first_state };
 constexpr int state_outputs = 2; // a segment: recurrent, conv
 
+// Of a segment's state among the inputs.
+enum StateInput { recurrent_in, conv_in, owed_k_in, owed_delta_in, owed_decay_in };
+
 struct Segment {
   int row_begin, row_count;
+  int first_input;
+  int owed_rows;
 };
 
 struct Call {
   GatedDeltaSpec spec;
   std::vector<Segment> segments;
-
-  int state_input(int segment) const { return in_first_state + 2 * segment; }
 };
 
 // One task: some value heads of one key head through all rows of a segment.
@@ -68,8 +71,8 @@ class Walk {
         segment_(call.segments[task.segment]),
         in_(in),
         out_(out),
-        past_(in[call.state_input(task.segment) + 1].data<float>()),
-        before_(in[call.state_input(task.segment)].data<float>()),
+        past_(state_input(conv_in)),
+        before_(state_input(recurrent_in)),
         after_(out[out_first_state + state_outputs * task.segment].data<float>()) {
     thread_local Scratch scratch;
     tile_ = tile_in(g_, scratch.bytes(tile_bytes(g_)));
@@ -88,6 +91,7 @@ class Walk {
   }
 
  private:
+  const float* state_input(StateInput which) const { return in_[segment_.first_input + which].data<float>(); }
   size_t row(int tile_row) const { return static_cast<size_t>(segment_.row_begin) + tile_row; }
   // Of a value head's dims in y, z and delta.
   size_t value(int head, int tile_row) const { return (row(tile_row) * g_.value_heads + head) * g_.value_dim; }
@@ -135,6 +139,10 @@ class Walk {
   void step(int head, int begin, int rows) const {
     size_t size = static_cast<size_t>(g_.key_dim) * g_.value_dim;
     const float* from = (begin == 0 ? before_ : after_) + head * size;
+    // Only the first tile begins with the state of before.
+    bool owed = begin == 0 && segment_.owed_rows > 0;
+    size_t key_head = static_cast<size_t>(task_.key_head) * g_.key_dim;
+    size_t value_head = static_cast<size_t>(head) * g_.value_dim;
     auto kernel = MTPLX_SELECT_ISA(delta_rows);
     for (int chunk = 0; chunk < g_.value_dim; chunk += delta_chunk) {
       size_t at = value(head, begin) + chunk;
@@ -145,6 +153,11 @@ class Walk {
               .from = from + chunk,
               .to = after_ + head * size + chunk,
               .state_stride = static_cast<size_t>(g_.value_dim),
+              .owed_rows = owed ? segment_.owed_rows : 0,
+              .owed_k = owed ? state_input(owed_k_in) + key_head : nullptr,
+              .owed_k_stride = static_cast<size_t>(g_.key_heads) * g_.key_dim,
+              .owed_u = owed ? state_input(owed_delta_in) + value_head + chunk : nullptr,
+              .owed_decay = owed ? state_input(owed_decay_in) + head : nullptr,
               .q = tile_.q,
               .k = tile_.k,
               .v = tile_.v + chunk,
@@ -182,7 +195,7 @@ void run(const Call& call, const std::vector<mx::array>& in, std::vector<mx::arr
   const GatedDeltaSpec& g = call.spec;
   for (size_t i = 0; i < call.segments.size(); ++i) {
     const Segment& s = call.segments[i];
-    conv_after(g, in[call.state_input(static_cast<int>(i)) + 1], in[in_qkv], s.row_begin, s.row_count,
+    conv_after(g, in[s.first_input + conv_in], in[in_qkv], s.row_begin, s.row_count,
                out[out_first_state + state_outputs * i + 1]);
   }
   int ratio = g.value_heads / g.key_heads;
@@ -238,7 +251,7 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
                              const std::vector<GatedDeltaSegment>& segments) {
   check_inputs(qkv, z, b, a, weights, spec);
   int rows = qkv.shape(0);
-  auto call = std::make_shared<Call>(Call{spec, {}});
+  Call call{spec, {}};
   std::vector<GatedDeltaRows> ranges;
   std::vector<mx::array> inputs = {qkv, z, b, a, weights.conv, weights.a_log, weights.dt_bias, weights.norm};
   mx::Shape recurrent = {spec.value_heads, spec.key_dim, spec.value_dim};
@@ -252,22 +265,26 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
     check_gated_delta(segment.state.recurrent.shape() == recurrent &&
                           segment.state.conv.shape() == mx::Shape({spec.conv_kernel - 1, channels_of(spec)}),
                       "a segment's state does not fit the heads.");
-    call->segments.push_back({segment.row_begin, segment.row_count});
+    const auto& owed = segment.state.owed;
+    int owed_rows = owed ? owed->k.shape(0) : 0;
+    call.segments.push_back({segment.row_begin, segment.row_count, static_cast<int>(inputs.size()), owed_rows});
     ranges.push_back({segment.row_begin, segment.row_count});
     inputs.push_back(segment.state.recurrent);
     inputs.push_back(segment.state.conv);
+    if (owed) {
+      inputs.insert(inputs.end(), {owed->k, owed->delta, owed->decay});
+    }
     outputs.push_back({recurrent, mx::float32, Life::state});
     outputs.push_back({segment.state.conv.shape(), mx::float32});
   }
   auto out = cpu_task("gated_delta", inputs, outputs,
-                      [call = std::shared_ptr<const Call>(std::move(call))](
-                          const std::vector<mx::array>& in, std::vector<mx::array>& out) { run(*call, in, out); });
+                      [&](const std::vector<mx::array>& in, std::vector<mx::array>& out) { run(call, in, out); });
   std::vector<GatedDeltaState> final;
   for (size_t i = out_first_state; i < out.size(); i += state_outputs) {
     final.push_back({out[i], out[i + 1]});
   }
   return {out[out_y],
-          {std::move(ranges), std::move(final), GatedDeltaSteps{qkv, out[out_k], out[out_delta], out[out_decay]}}};
+          {std::move(ranges), std::move(final), GatedDeltaSteps{qkv, {out[out_k], out[out_delta], out[out_decay]}}}};
 }
 
 } // namespace mtplx::kernels

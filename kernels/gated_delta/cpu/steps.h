@@ -35,16 +35,22 @@ struct DeltaChunk {
   const float* from; // the state before, [key_dim, width], rows `state_stride` apart
   float* to;         // the state after; may be `from`
   size_t state_stride;
+  // Rows that the state before owes: their k [key_dim], u [width] and decay, so far apart.
+  int owed_rows;
+  const float* owed_k;
+  size_t owed_k_stride;
+  const float* owed_u;
+  const float* owed_decay;
   const float* q; // [rows, key_dim]
   const float* k; // [rows, key_dim]
   const float* v; // [rows, width], `v_stride` apart
   size_t v_stride;
   const float* beta;  // [rows]
   const float* decay; // [rows], `gate_stride` apart
-  size_t gate_stride;
-  float* u; // as y
-  float* y; // [rows, width], `y_stride` apart
-  size_t y_stride;
+  size_t gate_stride; // of owed_decay too
+  float* u;           // as y
+  float* y;           // [rows, width], `y_stride` apart
+  size_t y_stride;    // of u and owed_u too
 };
 
 // The recurrence, one row after the other: S = g S; u = beta (v - S k); S = S + k u; y = S q. Writes u and y. The

@@ -68,8 +68,8 @@ MTPLX_INLINE Vectors<Lanes> delta_of(const DeltaChunk& c, int row, const Vectors
   return delta;
 }
 
-// The first row up to its u. The scratch then holds g S.
-template <int Lanes>
+// The first row up to its u, after the rows that are owed. The scratch then holds g S.
+template <int Lanes, bool owed>
 MTPLX_INLINE Vectors<Lanes> enter(const DeltaChunk& c) {
   f32x16 g = splat(c.decay[0]);
   Vectors<Lanes> dot;
@@ -83,8 +83,22 @@ MTPLX_INLINE Vectors<Lanes> enter(const DeltaChunk& c) {
     for (int l = 0; l < Lanes; ++l) {
       __builtin_prefetch(from + ahead * c.state_stride + 16 * l);
     }
+    Vectors<Lanes> s;
     for (int l = 0; l < Lanes; ++l) {
-      f32x16 x = g * load(from + 16 * l);
+      s.v[l] = load(from + 16 * l);
+    }
+    if constexpr (owed) {
+      for (int row = 0; row < c.owed_rows; ++row) {
+        const float* u = c.owed_u + row * c.y_stride;
+        f32x16 owed_k = splat(c.owed_k[row * c.owed_k_stride + d]);
+        f32x16 decay = splat(c.owed_decay[row * c.gate_stride]);
+        for (int l = 0; l < Lanes; ++l) {
+          s.v[l] = fma(load(u + 16 * l), owed_k, decay * s.v[l]);
+        }
+      }
+    }
+    for (int l = 0; l < Lanes; ++l) {
+      f32x16 x = g * s.v[l];
       store(to + 16 * l, x);
       dot.v[l] = fma(x, kd, dot.v[l]);
     }
@@ -155,6 +169,7 @@ MTPLX_INLINE void leave(const DeltaChunk& c, const Vectors<Lanes>& delta) {
 MTPLX_INLINE DeltaChunk from_dim(DeltaChunk c, int dim) {
   c.from += dim;
   c.to += dim;
+  c.owed_u = c.owed_rows > 0 ? c.owed_u + dim : nullptr;
   c.v += dim;
   c.u += dim;
   c.y += dim;
@@ -163,7 +178,7 @@ MTPLX_INLINE DeltaChunk from_dim(DeltaChunk c, int dim) {
 
 template <int Lanes>
 void recur(const DeltaChunk& c) {
-  Vectors<Lanes> delta = enter<Lanes>(c);
+  Vectors<Lanes> delta = c.owed_rows > 0 ? enter<Lanes, true>(c) : enter<Lanes, false>(c);
   for (int row = 0; row + 1 < c.rows; ++row) {
     delta = advance(c, row, delta);
   }
