@@ -12,6 +12,7 @@ namespace {
 constexpr size_t line = 64;
 constexpr size_t shelves = 256; // a power of two
 constexpr size_t most_arrays = 64;
+constexpr size_t warm = 3; // arrays of a shape that a layer uses in turn
 // Bytes of all arrays of a thread, in use or not.
 constexpr size_t most_kept = size_t{8} << 20;
 
@@ -31,14 +32,16 @@ struct Shelf {
   mx::Shape shape;
   mx::Dtype dtype = mx::float32;
   std::vector<mx::array> arrays;
-  size_t next = 0; // after the one given last: those longest in use come first
+  size_t last = 0; // the one given last
 
+  // The last ones first, for they are warm; then those longest in use.
   const mx::array* unused() {
-    for (size_t i = 0; i < arrays.size(); ++i) {
-      const mx::array& a = arrays[next];
-      next = next + 1 == arrays.size() ? 0 : next + 1;
-      if (a.is_donatable()) {
-        return &a;
+    size_t size = arrays.size();
+    for (size_t i = 0; i < size; ++i) {
+      size_t at = (i < warm ? last + size - i : last + 1 + i - warm) % size;
+      if (arrays[at].is_donatable()) {
+        last = at;
+        return &arrays[at];
       }
     }
     return nullptr;
@@ -78,6 +81,7 @@ class Shelves {
       // Shapes of texts and batches that are over.
       std::for_each(shelves_.begin(), shelves_.end(), [this](Shelf& s) { drop(s); });
     }
+    shelf.last = shelf.arrays.size();
     shelf.arrays.push_back(a);
     bytes_ += a.nbytes();
   }
@@ -87,7 +91,7 @@ class Shelves {
       bytes_ -= a.nbytes();
     }
     shelf.arrays.clear();
-    shelf.next = 0;
+    shelf.last = 0;
   }
 
   std::vector<Shelf> shelves_ = std::vector<Shelf>(shelves);

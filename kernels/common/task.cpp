@@ -7,8 +7,11 @@ namespace mtplx::kernels {
 
 namespace {
 
-thread_local Timings* tls_timings = nullptr;
-thread_local Phase tls_phase = Phase::verify;
+struct Reporting {
+  Timings* timings = nullptr;
+  Phase phase = Phase::verify;
+};
+thread_local Reporting reporting;
 
 int64_t now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -18,10 +21,10 @@ int64_t now_ns() {
 // Adds its life time to the timings of the scope.
 class Stopwatch {
  public:
-  explicit Stopwatch(const char* name) : name_(name), start_(tls_timings ? now_ns() : 0) {}
+  explicit Stopwatch(const char* name) : name_(name), to_(reporting), start_(to_.timings ? now_ns() : 0) {}
   ~Stopwatch() {
-    if (tls_timings) {
-      tls_timings->add(tls_phase, name_, now_ns() - start_);
+    if (to_.timings) {
+      to_.timings->add(to_.phase, name_, now_ns() - start_);
     }
   }
   Stopwatch(const Stopwatch&) = delete;
@@ -29,6 +32,7 @@ class Stopwatch {
 
  private:
   const char* name_;
+  Reporting to_;
   int64_t start_;
 };
 
@@ -59,14 +63,12 @@ void Timings::add(Phase phase, const char* kernel, int64_t ns) {
   kernels.push_back({kernel, ns, 1});
 }
 
-TimingScope::TimingScope(Timings* timings, Phase phase) : saved_(tls_timings), saved_phase_(tls_phase) {
-  tls_timings = timings;
-  tls_phase = phase;
+TimingScope::TimingScope(Timings* timings, Phase phase) : saved_(reporting.timings), saved_phase_(reporting.phase) {
+  reporting = {timings, phase};
 }
 
 TimingScope::~TimingScope() {
-  tls_timings = saved_;
-  tls_phase = saved_phase_;
+  reporting = {saved_, saved_phase_};
 }
 
 std::vector<mx::array> cpu_task(const char* name,

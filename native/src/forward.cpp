@@ -101,6 +101,7 @@ TrunkRows trunk_forward(const Model& model,
   tapes.reserve(model.layers.size());
   mx::array x = kernels::embedding(ids, model.embed_tokens);
   for (const auto& layer : model.layers) {
+    layer.cold.fetch();
     if (const auto* attention = std::get_if<AttentionLayer>(&layer.mixer)) {
       auto out = attend(model, *attention, x, layer.input_norm, attention_segments(segments, k.size()));
       x = linear_add(out.y, attention->o, x);
@@ -128,6 +129,7 @@ MtpRows mtp_forward(const Model& model,
                     const std::vector<kernels::AttentionSegment>& segments) {
   const MtpHead& head = *model.mtp;
   float eps = model.spec.rms_norm_eps;
+  head.layer.cold.fetch();
   mx::array e = kernels::embedding(next, model.embed_tokens);
   mx::array pair = kernels::rms_norm_pair(e, head.norm_embedding, hidden, head.norm_hidden, eps);
   if (fault("mtp-norm")) {

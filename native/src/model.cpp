@@ -1,5 +1,7 @@
 #include "native/src/model.h"
 
+#include <algorithm>
+
 #include "native/src/errors.h"
 #include "native/src/families/families.h"
 
@@ -62,9 +64,14 @@ std::shared_ptr<Model> load_model(const LoadRequest& request, std::function<void
     mtp = mtp_head(w, spec, build);
   }
   mx::clear_cache();
-  return std::make_shared<Model>(
+  auto model = std::make_shared<Model>(
       Model{spec, std::move(embed), std::move(layers), norm, std::move(lm_head), std::move(draft), std::move(mtp),
             w.raw_norms(), w.linear_bytes() + mx::get_active_memory() - std::min(before, mx::get_active_memory())});
+  std::for_each(model->layers.begin(), model->layers.end(), find_cold_lines);
+  if (model->mtp) {
+    find_cold_lines(model->mtp->layer);
+  }
+  return model;
 }
 
 } // namespace mtplx::native

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "kernels/attention/attention.h"
+#include "kernels/common/cold_lines.h"
 #include "kernels/gated_delta/gated_delta.h"
 #include "kernels/linear/linear.h"
 #include "kernels/moe/moe.h"
@@ -42,7 +43,11 @@ struct Layer {
   kernels::InputNorm post_attention_norm;
   std::variant<AttentionLayer, GatedDeltaLayer> mixer;
   std::variant<DenseMlp, kernels::MoeWeights> mlp;
+  kernels::ColdLines cold = {}; // of all of the above but the experts; see find_cold_lines
 };
+
+// To be called where the layer stays.
+void find_cold_lines(Layer& layer);
 
 // One full-attention layer that reads [embedding of the next token | hidden row].
 struct MtpHead {
