@@ -8,7 +8,7 @@ namespace {
 
 void compare(const std::string& shape, const LinearWeight& own, const mlx_form::Weight& mlx, Random& random, int M) {
   mx::array x = random.normals({M, own.in_features});
-  double bytes = 4.0 * M * (own.in_features + own.out_features) + static_cast<double>(own.data[0].nbytes());
+  double bytes = 4.0 * M * (own.in_features + own.out_features) + static_cast<double>(own.data.nbytes());
   compare_arms(
       shape, M, bytes, [&] { return linear(x, own); }, [&] { return mlx_form::linear(x, mlx, cpu()); });
 }

@@ -11,9 +11,10 @@ namespace mtplx::kernels {
 struct LinearWeight {
   int out_features;
   int in_features;
-  int bits;                    // 0: dense
-  int group_size;              // 0: dense
-  std::vector<mx::array> data; // kernel layout, private to kernels/linear
+  int bits;          // 0: dense
+  int group_size;    // 0: dense
+  mx::Dtype element; // of dense values, or of scales and biases
+  mx::array data;    // kernel layout, private to kernels/linear
 };
 
 // weight [N, K] in f32, f16 or bf16; kept in its dtype.

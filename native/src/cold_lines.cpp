@@ -5,10 +5,7 @@ namespace mtplx::native {
 namespace {
 
 void add(kernels::ColdLines& cold, const kernels::LinearWeight& weight) {
-  cold.add(weight.data.data(), weight.data.size() * sizeof(mx::array));
-  for (const auto& a : weight.data) {
-    cold.add(a);
-  }
+  cold.add(weight.data);
 }
 
 void add(kernels::ColdLines& cold, const AttentionLayer& layer) {

@@ -150,7 +150,7 @@ mx::array Weights::take_norm(const std::string& name) {
 }
 
 kernels::LinearWeight Weights::counted(kernels::LinearWeight weight) {
-  linear_bytes_ += weight.data.at(0).nbytes();
+  linear_bytes_ += weight.data.nbytes();
   return weight;
 }
 

@@ -9,7 +9,7 @@ mx::array embedding(const mx::array& ids, const LinearWeight& table) {
   if (ids.ndim() != 1 || ids.dtype() != mx::int32) {
     throw std::invalid_argument("[embedding] ids must be i32 [M].");
   }
-  return cpu_task1("embedding", {ids, table.data[0]}, {{ids.shape(0), table.in_features}, mx::float32},
+  return cpu_task1("embedding", {ids, table.data}, {{ids.shape(0), table.in_features}, mx::float32},
                    [l = layout_of(table)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
                      auto row = MTPLX_SELECT_ISA(weight_row);
                      for (int m = 0; m < in[0].shape(0); ++m) {

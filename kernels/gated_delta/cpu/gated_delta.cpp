@@ -253,12 +253,19 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
   int rows = qkv.shape(0);
   Call call{spec, {}};
   std::vector<GatedDeltaRows> ranges;
-  std::vector<mx::array> inputs = {qkv, z, b, a, weights.conv, weights.a_log, weights.dt_bias, weights.norm};
+  std::vector<mx::array> inputs;
+  inputs.reserve(in_first_state + 5 * segments.size());
+  for (const mx::array* x : {&qkv, &z, &b, &a, &weights.conv, &weights.a_log, &weights.dt_bias, &weights.norm}) {
+    inputs.push_back(*x); // an initialiser list would copy each twice
+  }
   mx::Shape recurrent = {spec.value_heads, spec.key_dim, spec.value_dim};
   std::vector<OutputSpec> outputs = {{{rows, spec.value_heads * spec.value_dim}, mx::float32},
                                      {{rows, spec.key_heads, spec.key_dim}, mx::float32},
                                      {{rows, spec.value_heads, spec.value_dim}, mx::float32},
                                      {{rows, spec.value_heads}, mx::float32}};
+  outputs.reserve(out_first_state + state_outputs * segments.size());
+  call.segments.reserve(segments.size());
+  ranges.reserve(segments.size());
   for (const auto& segment : segments) {
     check_gated_delta(segment.row_begin >= 0 && segment.row_count > 0 && segment.row_begin + segment.row_count <= rows,
                       "a segment's rows lie outside the input.");

@@ -33,12 +33,12 @@ Weight random_weight(const Case& c, std::mt19937& random) {
   std::normal_distribution<float> normal;
   int groups = c.K / c.group;
   size_t row_words = static_cast<size_t>(c.K) * c.bits / 32;
-  Weight w{{}, std::vector<uint8_t>(static_cast<size_t>(c.N) * c.K), {}, {}};
+  std::vector<uint8_t> values(static_cast<size_t>(c.N) * c.K);
   std::vector<uint32_t> words(c.N * row_words);
   for (int n = 0; n < c.N; ++n) {
     for (int k = 0; k < c.K; ++k) {
       uint32_t q = random() & ((1u << c.bits) - 1);
-      w.q[static_cast<size_t>(n) * c.K + k] = static_cast<uint8_t>(q);
+      values[static_cast<size_t>(n) * c.K + k] = static_cast<uint8_t>(q);
       for (int b = 0; b < c.bits; ++b) {
         size_t bit = static_cast<size_t>(k) * c.bits + b;
         words[n * row_words + bit / 32] |= ((q >> b) & 1u) << (bit % 32);
@@ -57,11 +57,11 @@ Weight random_weight(const Case& c, std::mt19937& random) {
     kept.assign(f.data<float>(), f.data<float>() + f.size());
     return a;
   };
-  mx::array s = rounded(scale, w.scale);
-  mx::array b = rounded(bias, w.bias);
+  std::vector<float> kept_scale, kept_bias;
+  mx::array s = rounded(scale, kept_scale);
+  mx::array b = rounded(bias, kept_bias);
   mx::array packed(words.begin(), {c.N, static_cast<int>(row_words)}, mx::uint32);
-  w.kernel = affine_weight(packed, s, b, c.bits, c.group);
-  return w;
+  return {affine_weight(packed, s, b, c.bits, c.group), std::move(values), std::move(kept_scale), std::move(kept_bias)};
 }
 
 std::vector<float> random_rows(int rows, int K, std::mt19937& random) {

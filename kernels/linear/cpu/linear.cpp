@@ -30,12 +30,6 @@ Element element_of(mx::Dtype dtype, const char* what) {
   throw std::invalid_argument(std::string("[linear] ") + what + " must be f32, f16 or bf16.");
 }
 
-mx::array marker(mx::Dtype dtype) {
-  mx::array m = mx::zeros({1}, dtype);
-  mx::eval(m);
-  return m;
-}
-
 mx::array row_major(const mx::array& a) {
   mx::array c = mx::contiguous(a);
   mx::eval(c);
@@ -50,7 +44,7 @@ mx::array line_bytes(const LinearLayout& l) {
 }
 
 LinearWeight packed(const LinearLayout& l, mx::Dtype element, mx::array data) {
-  return {l.out_features, l.in_features, l.bits, l.bits ? l.group_size : 0, {std::move(data), marker(element)}};
+  return {l.out_features, l.in_features, l.bits, l.bits ? l.group_size : 0, element, std::move(data)};
 }
 
 // The message is a function: it is built for what is refused, not on every call.
@@ -96,7 +90,10 @@ struct InputPlan {
 };
 
 struct Inputs {
-  Inputs(const mx::array& x, const InputNorm* norm) : arrays{x}, plan{{}, norm ? 2 : 1, norm ? norm->eps : 0.0f} {
+  Inputs(const mx::array& x, const InputNorm* norm, size_t weights) : plan{{}, norm ? 2 : 1, norm ? norm->eps : 0.0f} {
+    arrays.reserve(weights + 2);
+    plan.layouts.reserve(weights);
+    arrays.push_back(x);
     if (norm) {
       check(norm->weight.ndim() == 1 && norm->weight.dtype() == mx::float32 && x.ndim() == 2 &&
                 norm->weight.shape(0) == x.shape(1),
@@ -106,7 +103,7 @@ struct Inputs {
   }
   void add(const LinearWeight& w) {
     check_input(arrays[0], w);
-    arrays.push_back(w.data[0]);
+    arrays.push_back(w.data);
     plan.layouts.push_back(layout_of(w));
   }
 
@@ -117,9 +114,8 @@ struct Inputs {
 } // namespace
 
 LinearLayout layout_of(const LinearWeight& w) {
-  // The element type rides along as the second array's dtype: an empty marker.
   return {w.out_features, w.in_features, w.bits, w.bits ? w.group_size : w.in_features,
-          element_of(w.data.at(1).dtype(), "the weight")};
+          element_of(w.element, "the weight")};
 }
 
 LinearWeight dense_weight(const mx::array& weight) {
@@ -183,15 +179,17 @@ mx::array linear(const mx::array& x, const LinearWeight& weight) {
 std::vector<mx::array> linears(const mx::array& x,
                                const std::vector<const LinearWeight*>& weights,
                                const InputNorm* norm) {
-  Inputs inputs(x, norm);
+  Inputs inputs(x, norm, weights.size());
   std::vector<OutputSpec> outputs;
+  outputs.reserve(weights.size());
   for (const auto* w : weights) {
     inputs.add(*w);
     outputs.push_back({{x.shape(0), w->out_features}, mx::float32});
   }
   return cpu_task(norm ? "norm_linear" : "linear", inputs.arrays, outputs,
-                  [inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                  [&inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
                     std::vector<LinearJob> jobs;
+                    jobs.reserve(out.size());
                     for (size_t i = 0; i < out.size(); ++i) {
                       jobs.push_back(inputs.job(in, i, out[i].data<float>()));
                     }
@@ -201,12 +199,12 @@ std::vector<mx::array> linears(const mx::array& x,
 
 mx::array linear_swiglu(const mx::array& x, const LinearWeight& gate, const LinearWeight& up, const InputNorm* norm) {
   check(gate.out_features == up.out_features, [] { return "gate and up must have the same outputs."; });
-  Inputs inputs(x, norm);
+  Inputs inputs(x, norm, 2);
   inputs.add(gate);
   inputs.add(up);
   return cpu_task1(norm ? "norm_swiglu" : "linear_swiglu", inputs.arrays,
                    {{x.shape(0), gate.out_features}, mx::float32},
-                   [inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                   [&inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
                      thread_local std::vector<float> up_rows;
                      up_rows.resize(std::max(up_rows.size(), out[0].size()));
                      run_swiglu(inputs.job(in, 0, out[0].data<float>()), inputs.job(in, 1, up_rows.data()),
@@ -222,7 +220,7 @@ mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::a
           return "residual must be f32 [" + std::to_string(x.shape(0)) + ", " + std::to_string(weight.out_features) +
                  "], got " + dims(residual) + ".";
         });
-  return cpu_task1("linear_add", {x, weight.data[0], residual}, {{x.shape(0), weight.out_features}, mx::float32},
+  return cpu_task1("linear_add", {x, weight.data, residual}, {{x.shape(0), weight.out_features}, mx::float32},
                    [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
                      run_linear(l, in[1], in[0].data<float>(), in[0].shape(0), in[2].data<float>(),
                                 out[0].data<float>());
@@ -230,7 +228,7 @@ mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::a
 }
 
 mx::array dense_values(const LinearWeight& weight) {
-  return cpu_task1("dense_values", {weight.data[0]}, {{weight.out_features, weight.in_features}, mx::float32},
+  return cpu_task1("dense_values", {weight.data}, {{weight.out_features, weight.in_features}, mx::float32},
                    [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
                      for (int n = 0; n < l.out_features; ++n) {
                        MTPLX_SELECT_ISA(weight_row)

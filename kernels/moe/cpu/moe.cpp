@@ -65,7 +65,7 @@ Mlp take(const MoeExpert& expert, std::vector<mx::array>& inputs) {
           static_cast<int>(inputs.size()),
           static_cast<int>(inputs.size()) + 1,
           static_cast<int>(inputs.size()) + 2};
-  inputs.insert(inputs.end(), {expert.gate.data[0], expert.up.data[0], expert.down.data[0]});
+  inputs.insert(inputs.end(), {expert.gate.data, expert.up.data, expert.down.data});
   return mlp;
 }
 
@@ -107,7 +107,7 @@ void check_input(const mx::array& x, const MoeWeights& w, const MoeSpec& spec) {
 
 mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec) {
   check_input(x, weights, spec);
-  std::vector<mx::array> inputs = {x, weights.router.data[0], weights.shared_gate.data[0]};
+  std::vector<mx::array> inputs = {x, weights.router.data, weights.shared_gate.data};
   Mlp shared = take(weights.shared, inputs);
   std::vector<Mlp> experts;
   for (const auto& expert : weights.experts) {
