@@ -1,6 +1,7 @@
+import { breakdownRow } from '../../harness/breakdown/rows.ts';
 import type { ReportRecord } from '../record.ts';
 
-/** Records with known numbers, for tests: small generations, a sustained run, differences of logits. */
+/** Records with known numbers, for tests: small generations, a sustained run, differences of logits, a breakdown of cycles. */
 
 type Row = ReportRecord['rows'][number];
 
@@ -115,4 +116,34 @@ export function differenceRows(): Row[] {
     { unit: 'reference/prompt-2', logit_diff_bins: bins },
     { unit: 'verify-vs-ar/position-64', logit_diff_bins: equal },
   ];
+}
+
+/** One cycle of 1,000 µs at depth 0 and of 1,600 µs at depth 2, with one thread and with two. */
+export function breakdownRows(): Row[] {
+  return [1, 2].flatMap((threads) => [
+    {
+      unit: `${threads}/read`,
+      ...breakdownRow(
+        'read',
+        { threads, depth: null },
+        { index: 0, bytes_per_s: 1e10, step_bytes: 1e6, draft_bytes: 1e5 },
+      ),
+    },
+    ...[0, 2].flatMap((depth) => {
+      const ns = 1e6 + 3e5 * depth;
+      const place = { threads, depth };
+      const unit = `${threads}/${depth}`;
+      const kernels = {
+        kernels: ['linear', 'gated_delta', 'attention', 'embed'],
+        kernel_ns: [0.4 * ns, 0.2 * ns, 0.1 * ns, 0.05 * ns],
+        kernel_calls: [20, 3, 1, 1],
+      };
+      const phases = { commit_ns: 0, draft_ns: 0.15 * ns, verify_ns: 0.5 * ns, candidates_ns: 0.1 * ns };
+      const times = { wall_ns: 0.95 * ns, engine_ns: 0.9 * ns, ...phases };
+      return [
+        { unit, ...breakdownRow('engine', place, { index: 0, prompt_tokens: 9, ...times, ...kernels }) },
+        { unit, ...breakdownRow('decision', place, { index: 0, prompt_tokens: 9, decision_ns: 0.05 * ns }) },
+      ];
+    }),
+  ]);
 }
