@@ -11,17 +11,19 @@ import { packageRoot } from '../runtime/package.ts';
 import { Int32 } from 'apache-arrow';
 import type { ReportRecord } from './record.ts';
 import { makeReport, type ReportFiles, writeReport } from './report.ts';
-import { benchRows, breakdownRows, description, differenceRows, record, thermalRows } from './testing/records.ts';
+import { benchRows, breakdownResult, description, differenceRows, record, thermalRows } from './testing/records.ts';
 
 const test = suite('reports');
 
-const whole = record([
-  ...benchRows(),
-  ...benchRows('coupled'),
-  ...thermalRows(120, (second) => 40 + second / 10),
-  ...differenceRows(),
-  ...breakdownRows(),
-]);
+const whole: ReportRecord = {
+  ...record([
+    ...benchRows(),
+    ...benchRows('coupled'),
+    ...thermalRows(120, (second) => 40 + second / 10),
+    ...differenceRows(),
+  ]),
+  result: breakdownResult(),
+};
 const names = [
   'speed-by-depth',
   'acceptance-by-position',
@@ -69,8 +71,8 @@ test('the same record gives the same bytes, whatever was drawn before, in any pr
     import { createHash } from 'node:crypto';
     const { makeReport } = await import('./reports/report.ts');
     const r = await import('./reports/testing/records.ts');
-    const rows = [...r.benchRows(), ...r.benchRows('coupled'), ...r.thermalRows(120, (s) => 40 + s / 10), ...r.differenceRows(), ...r.breakdownRows()];
-    const files = [...(await makeReport([r.record(rows)]))];
+    const rows = [...r.benchRows(), ...r.benchRows('coupled'), ...r.thermalRows(120, (s) => 40 + s / 10), ...r.differenceRows()];
+    const files = [...(await makeReport([{ ...r.record(rows), result: r.breakdownResult() }]))];
     console.log(JSON.stringify(files.map(([name, content]) => [name, createHash('sha256').update(content).digest('hex')])));`;
   const env = { ...process.env, TZ: 'Asia/Kathmandu', LANG: 'de_DE.UTF-8', LC_ALL: 'de_DE.UTF-8' };
   const out = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: packageRoot, env });

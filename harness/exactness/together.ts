@@ -65,8 +65,8 @@ class Table {
     this.#waiting = [];
     const entries = served.map(({ entry }) => entry);
     this.#engine.cycleBatch(served.map(({ sequence, entry }) => ({ sequence, entry }))).then(
-      (result) => served.forEach(({ resolve }, i) => resolve({ ...partOf(result, entries, i), times: result.times })),
-      (error: unknown) => served.forEach(({ reject }) => reject(error)),
+      (result) => served.forEach((one, i) => one.resolve({ ...partOf(result, entries, i), times: result.times })),
+      (error: unknown) => served.forEach((one) => one.reject(error)),
     );
   }
 }

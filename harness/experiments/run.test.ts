@@ -246,7 +246,7 @@ async function onFullDisk(folder: string, room: number, until: () => Promise<voi
   const probe = await open(folder, 'r');
   const prototype = Object.getPrototypeOf(probe) as FileHandle;
   await probe.close();
-  const { appendFile } = prototype;
+  const appendFile = Reflect.get(prototype, 'appendFile');
   let left = room;
   prototype.appendFile = async function appendWhatFits(this: FileHandle, data) {
     const bytes = Buffer.from(data as string);

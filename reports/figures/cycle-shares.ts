@@ -1,12 +1,8 @@
-import { breakdownColumns } from '../../harness/breakdown/rows.ts';
-import type { CycleParts } from '../../harness/breakdown/shares.ts';
-import { summariseBreakdown } from '../../harness/breakdown/summary.ts';
-import { rowSchema } from '../../harness/experiments/columns.ts';
-import { rowsWith } from '../record.ts';
+import { z } from 'zod';
 import type { Figure, LabelledRecord } from './figure.ts';
 import { panelOf, stackedByDepth } from './panels.ts';
 
-const names: Record<keyof CycleParts, string> = {
+const names = {
   matmul: 'matmul',
   gdn: 'GDN',
   attention: 'attention',
@@ -15,9 +11,12 @@ const names: Record<keyof CycleParts, string> = {
   hop: 'hop to the engine and back',
   typescript: 'TypeScript',
 };
-const parts = Object.keys(names) as (keyof CycleParts)[];
+const parts = Object.keys(names) as (keyof typeof names)[];
 
-const storedRow = rowSchema({ ...breakdownColumns, unit: 'text' });
+/** What of a breakdown's result is drawn: the shares of each depth with each number of threads. */
+const resultSchema = z.object({
+  rows: z.array(z.object({ threads: z.number(), depth: z.number(), share: z.record(z.enum(parts), z.number()) })),
+});
 
 export const cycleShares: Figure = {
   name: 'cycle-shares',
@@ -32,11 +31,10 @@ export const cycleShares: Figure = {
   },
 };
 
-function sharesOf(record: LabelledRecord) {
-  const rows = rowsWith(record, storedRow);
-  if (rows.length === 0) return [];
-  return summariseBreakdown(rows).rows.flatMap(({ threads, depth, share }) => {
-    const panel = panelOf(record.label, `${threads} thread${threads === 1 ? '' : 's'}`);
+function sharesOf({ label, result }: LabelledRecord) {
+  const { data } = resultSchema.safeParse(result);
+  return (data?.rows ?? []).flatMap(({ threads, depth, share }) => {
+    const panel = panelOf(label, `${threads} thread${threads === 1 ? '' : 's'}`);
     return parts.map((part) => ({ panel, depth, part: names[part], value: share[part] }));
   });
 }

@@ -1,4 +1,3 @@
-import { breakdownRow } from '../../harness/breakdown/rows.ts';
 import type { ReportRecord } from '../record.ts';
 
 /** Records with known numbers, for tests: small generations, a sustained run, differences of logits, a breakdown of cycles. */
@@ -118,32 +117,11 @@ export function differenceRows(): Row[] {
   ];
 }
 
-/** One cycle of 1,000 µs at depth 0 and of 1,600 µs at depth 2, with one thread and with two. */
-export function breakdownRows(): Row[] {
-  return [1, 2].flatMap((threads) => [
-    {
-      unit: `${threads}/read`,
-      ...breakdownRow(
-        'read',
-        { threads, depth: null },
-        { index: 0, bytes_per_s: 1e10, step_bytes: 1e6, draft_bytes: 1e5 },
-      ),
-    },
-    ...[0, 2].flatMap((depth) => {
-      const ns = 1e6 + 3e5 * depth;
-      const place = { threads, depth };
-      const unit = `${threads}/${depth}`;
-      const kernels = {
-        kernels: ['linear', 'gated_delta', 'attention', 'embed'],
-        kernel_ns: [0.4 * ns, 0.2 * ns, 0.1 * ns, 0.05 * ns],
-        kernel_calls: [20, 3, 1, 1],
-      };
-      const phases = { commit_ns: 0, draft_ns: 0.15 * ns, verify_ns: 0.5 * ns, candidates_ns: 0.1 * ns };
-      const times = { wall_ns: 0.95 * ns, engine_ns: 0.9 * ns, ...phases };
-      return [
-        { unit, ...breakdownRow('engine', place, { index: 0, prompt_tokens: 9, ...times, ...kernels }) },
-        { unit, ...breakdownRow('decision', place, { index: 0, prompt_tokens: 9, decision_ns: 0.05 * ns }) },
-      ];
-    }),
-  ]);
+/** The result of a breakdown: depths 0 and 2, with one thread and with two. */
+export function breakdownResult(): object {
+  const share = { matmul: 0.4, gdn: 0.2, attention: 0.1, other_kernels: 0.1, engine_overhead: 0.1 };
+  const rows = [1, 2].flatMap((threads) =>
+    [0, 2].map((depth) => ({ threads, depth, share: { ...share, hop: 0.06, typescript: 0.04 } })),
+  );
+  return { rows };
 }
