@@ -27,7 +27,9 @@ export const cycleShares: Figure = {
     const shares = records.flatMap(sharesOf);
     if (shares.length === 0) return null;
     const domain = parts.map((part) => names[part]);
-    return stackedByDepth(cycleShares.title, shares, domain, { title: 'share of a cycle', format: '.0%' });
+    // Sums a little above 1 would make the axis end at 110 %.
+    const axis = { title: 'share of a cycle', format: '.0%', range: [0, 1] as [number, number] };
+    return stackedByDepth(cycleShares.title, shares, domain, axis);
   },
 };
 

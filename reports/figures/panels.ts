@@ -57,12 +57,19 @@ export function stackedByDepth(
   text: string,
   values: readonly { panel: string; depth: number; part: string; value: number }[],
   domain: readonly string[],
-  axis: { title: string; format?: string },
+  axis: { title: string; format?: string; range?: [number, number] },
 ): TopLevelSpec {
-  const { title, ...labels } = axis;
+  const { title, range, ...labels } = axis;
   const encoding = {
     x: { field: 'depth', type: 'ordinal', title: 'drafts a cycle (0: plain decoding)', axis: { labelAngle: 0 } },
-    y: { field: 'value', type: 'quantitative', title, stack: 'zero', axis: labels },
+    y: {
+      field: 'value',
+      type: 'quantitative',
+      title,
+      stack: 'zero',
+      axis: labels,
+      scale: range ? { domain: range } : {},
+    },
     color: {
       field: 'part',
       type: 'nominal',
