@@ -63,7 +63,7 @@ test('--list shows every gate with its claim and its control', ({ folder }) => {
     );
 });
 
-test('a model without MTP head: exit 2; a place that cannot be written: known before anything runs', ({
+test('no model, or one without MTP head: exit 2; a place that cannot be written: known before anything runs', ({
   folder,
   model,
 }) => {
@@ -71,6 +71,9 @@ test('a model without MTP head: exit 2; a place that cannot be written: known be
   const headless = mtplx(folder, 'verify', model, '--quick');
   assert.is(headless.status, 2, headless.stderr);
   assert.match(headless.stderr, /MTPLX_E_NO_MTP/);
+  const nowhere = mtplx(folder, 'verify', join(folder, 'nowhere'));
+  assert.is(nowhere.status, 2, nowhere.stderr);
+  assert.match(nowhere.stderr, /MTPLX_E_MODEL_NOT_FOUND/);
   const unwritable = mtplx(folder, 'verify', '--quick', '--out', join(folder, 'none', 'contract.json'));
   assert.is(unwritable.status, 1);
   assert.match(unwritable.stderr, /MTPLX_E_UNWRITABLE/);
