@@ -32,6 +32,8 @@ test('χ² tails: values of mpmath 1.3.0 at 30 digits', () => {
   ];
   for (const [x, df, tail] of known) near(chiSquareSurvival(x, df), tail, 1e-11);
   assert.is(chiSquareSurvival(0, 3), 1);
+  assert.is(chiSquareSurvival(Infinity, 3), 0);
+  assert.throws(() => chiSquareSurvival(NaN, 3), /NaN/);
 });
 
 test('χ² quantiles: values of mpmath', () => {

@@ -3,8 +3,13 @@
  * of Mathematical Functions", 6.5.29 (series), 6.5.31 (continued fraction), 26.4 (χ²), 26.4.25 (noncentral).
  */
 
-/** P(χ²(df) > x) for x >= 0 and a whole df >= 1, to about 1e-13 relative, also far out in the tail. */
+/**
+ * P(χ²(df) > x) for x >= 0 and a whole df >= 1, to about 1e-13 relative, also far out in the tail.
+ * @throws RangeError for NaN, for which the fraction would never end
+ */
 export function chiSquareSurvival(x: number, df: number): number {
+  if (Number.isNaN(x)) throw new RangeError('χ² of NaN has no tail.');
+  if (x === Infinity) return 0;
   const a = df / 2;
   const z = x / 2;
   if (z <= 0) return 1;

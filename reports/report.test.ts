@@ -11,20 +11,24 @@ import { packageRoot } from '../runtime/package.ts';
 import { Int32 } from 'apache-arrow';
 import type { ReportRecord } from './record.ts';
 import { makeReport, type ReportFiles, writeReport } from './report.ts';
-import { benchRows, description, differenceRows, record, thermalRows } from './testing/records.ts';
+import { benchRows, breakdownResult, description, differenceRows, record, thermalRows } from './testing/records.ts';
 
 const test = suite('reports');
 
-const whole = record([
-  ...benchRows(),
-  ...benchRows('coupled'),
-  ...thermalRows(120, (second) => 40 + second / 10),
-  ...differenceRows(),
-]);
+const whole: ReportRecord = {
+  ...record([
+    ...benchRows(),
+    ...benchRows('coupled'),
+    ...thermalRows(120, (second) => 40 + second / 10),
+    ...differenceRows(),
+  ]),
+  result: breakdownResult(),
+};
 const names = [
   'speed-by-depth',
   'acceptance-by-position',
   'cycle-cost',
+  'cycle-shares',
   'cost-of-rows',
   'throughput',
   'logit-differences',
@@ -68,7 +72,7 @@ test('the same record gives the same bytes, whatever was drawn before, in any pr
     const { makeReport } = await import('./reports/report.ts');
     const r = await import('./reports/testing/records.ts');
     const rows = [...r.benchRows(), ...r.benchRows('coupled'), ...r.thermalRows(120, (s) => 40 + s / 10), ...r.differenceRows()];
-    const files = [...(await makeReport([r.record(rows)]))];
+    const files = [...(await makeReport([{ ...r.record(rows), result: r.breakdownResult() }]))];
     console.log(JSON.stringify(files.map(([name, content]) => [name, createHash('sha256').update(content).digest('hex')])));`;
   const env = { ...process.env, TZ: 'Asia/Kathmandu', LANG: 'de_DE.UTF-8', LC_ALL: 'de_DE.UTF-8' };
   const out = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: packageRoot, env });
@@ -82,6 +86,7 @@ test('labels stand in the figures, and none is hidden', async () => {
     ['Speed by depth', 'measured', 'plain decoding', 'drafts a cycle', 'tokens a second', 'leviathan', 'coupled', '3'],
     ['accepted at i ÷ cycles', '100%', 'position i in the cycle', 'leviathan, mtp-d3'],
     ['commit', 'verify', 'outside: hop and TypeScript', 'milliseconds'],
+    ['1 thread', '2 threads', 'matmul', 'GDN', 'hop to the engine and back', 'TypeScript', 'share of a cycle', '100%'],
     ['verify M rows', 'M separate steps', 'rows M', '4'],
     ['Throughput over time', 'temperature, °C', 'mtp-d3', 'minutes'],
     ['reference', 'verify-vs-ar', '0', '2⁻²⁰', 'logits'],

@@ -59,6 +59,9 @@ said beforehand; a run that is stopped can be resumed. Exit codes: 0 verified, 2
     const { embeddedModel } = await import('../../runtime/index.ts');
     const folder = args.model ?? embeddedModel;
     if (flags.check) return this.#check(folder, flags);
+    // A folder without a model is that, not a place that cannot be written.
+    const { openModelFolder } = await import('../../runtime/model/folder.ts');
+    await openModelFolder(folder);
     const { contractTarget, writeContract } = await import('../../harness/verify/write.ts');
     const target = await contractTarget(folder, flags.out);
     const size = flags.quick ? 'quick' : flags.full ? 'full' : 'default';

@@ -1,4 +1,4 @@
-import type { BreakdownDocument } from '../../harness/breakdown/run.ts';
+import type { BreakdownDocument } from '../../harness/breakdown/document.ts';
 import { type Column, table } from './table.ts';
 
 /** The result of `bench breakdown` for a reader: shares of a cycle, and the bound beside it. */

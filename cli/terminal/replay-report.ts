@@ -28,5 +28,7 @@ function sameness(name: string, found: ReplayDocument['tokens']): string {
 function verdictText(verdict: ReplayDocument['verdict'], sameNumerics: boolean): string {
   if (verdict === 'identical') return 'identical';
   if (verdict === 'different') return 'DIFFERENT: the same numerics version must give the same bits';
-  return sameNumerics ? 'not comparable: the record has no tokens' : 'not comparable: the numerics version has changed';
+  return sameNumerics
+    ? 'not comparable: the record has no tokens'
+    : 'not comparable: the numerics versions differ, so token ids and logit hashes may differ';
 }

@@ -6,6 +6,7 @@ const views: Record<string, () => Promise<AnyView>> = {
   acceptance: async () => (await import('./acceptance.ts')).acceptanceView,
   auto: async () => (await import('./auto.ts')).autoView,
   bench: async () => (await import('./bench.ts')).benchView,
+  breakdown: async () => (await import('./breakdown.ts')).breakdownView,
   compare: async () => (await import('./compare.ts')).compareView,
   kernels: async () => (await import('./kernels.ts')).kernelsView,
   sweep: async () => (await import('./sweep.ts')).sweepView,

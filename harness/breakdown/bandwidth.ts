@@ -19,12 +19,20 @@ const repeats = 10;
 
 /**
  * Bytes a second that `threads` threads read together, each its own share of `bytes` over and over, so that a cache
- * that would hold weights of this size holds them here too. The best of ten short passes.
+ * that would hold weights of this size holds them here too. One rate for each of ten short passes.
+ * @throws the signal's reason after an abort
  */
-export async function readBandwidth(bytes: number, threads: number): Promise<number> {
+export async function readBandwidths(
+  bytes: number,
+  threads: number,
+  signal: AbortSignal | undefined,
+): Promise<number[]> {
   const rates: number[] = [];
-  for (let i = 0; i < repeats; i++) rates.push(await onePass(Math.ceil(bytes / threads), threads));
-  return Math.max(...rates);
+  for (let i = 0; i < repeats; i++) {
+    signal?.throwIfAborted();
+    rates.push(await onePass(Math.ceil(bytes / threads), threads));
+  }
+  return rates;
 }
 
 async function onePass(bytes: number, threads: number): Promise<number> {

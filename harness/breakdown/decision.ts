@@ -1,19 +1,19 @@
 import { decode, type DecodingTarget } from '../../runtime/decoding/cycle.ts';
 import type { Model } from '../../runtime/index.ts';
-import { median } from '../averages.ts';
 
 const sampler = { temperature: 0.6, topP: 0.95, topK: 20 };
 
 /**
- * Microseconds a cycle (median) that the decoding loop spends in TypeScript around the engine's call: uniforms,
+ * Nanoseconds of each cycle that the decoding loop spends in TypeScript around the engine's call: uniforms,
  * distributions, the acceptance rule.
+ * @throws the signal's reason after an abort
  */
-export async function measureDecision(
+export async function measureDecisions(
   model: Pick<Model, 'engine'>,
   prompt: Int32Array,
-  depth: number,
-  cycles: number,
-): Promise<number> {
+  { depth, cycles }: { depth: number; cycles: number },
+  signal: AbortSignal | undefined,
+): Promise<number[]> {
   const sequence = await model.engine.createSequence({ mtp: depth > 0 });
   let call = 0;
   const timed: DecodingTarget = {
@@ -33,15 +33,17 @@ export async function measureDecision(
       acceptance: 'leviathan',
       key: { seed: 0n, choice: 0 },
       depth,
-      maxTokens: cycles * (depth + 1),
+      // The first token comes from the prefill.
+      maxTokens: 1 + cycles * (depth + 1),
       stopIds: new Set<number>(),
       vocabSize: model.engine.request.spec.vocabSize,
     } as const;
     for await (const { cycle } of decode(timed, prompt, 0, options)) {
-      if (cycle !== null) own.push((cycle.wall - call) / 1e3);
+      signal?.throwIfAborted();
+      if (cycle !== null) own.push(cycle.wall - call);
       if (own.length >= cycles) break;
     }
-    return median(own);
+    return own;
   } finally {
     await sequence.dispose();
   }

@@ -1,14 +1,11 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { CycleBreakdown } from './breakdown.ts';
+import type { CycleMedians } from './medians.ts';
 import { cycleParts, shares } from './shares.ts';
 
 const test = suite('breakdown shares');
 
-const row: CycleBreakdown = {
-  depth: 1,
-  threads: 1,
-  cycles: 10,
+const row: CycleMedians = {
   wall: 1000,
   engine: 900,
   kernels: 400,

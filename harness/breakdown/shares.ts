@@ -1,5 +1,5 @@
 import { ratio, sum } from '../averages.ts';
-import type { CycleBreakdown } from './breakdown.ts';
+import type { CycleMedians } from './medians.ts';
 
 /** Parts of a cycle, in microseconds or as shares of the whole; they add up to it. */
 export interface CycleParts {
@@ -28,7 +28,7 @@ const prefixes: [prefix: string, part: KernelPart][] = [
 ];
 
 /** Parts of one row in microseconds; `typescript` is measured apart (decision.ts). */
-export function cycleParts(row: CycleBreakdown, typescript: number): CycleParts {
+export function cycleParts(row: CycleMedians, typescript: number): CycleParts {
   const kernels = { matmul: 0, gdn: 0, attention: 0, other_kernels: 0 };
   // Kernels are known by means, the row by medians: their proportions are taken from the means.
   const scale = ratio(row.kernels, sum(row.byKernel.map(({ us }) => us)));

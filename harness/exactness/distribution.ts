@@ -9,6 +9,7 @@ import { expectedSamples, falseAlarms, pairTests, testCounts, testNames } from '
 import type { GateEngine, GateSequence } from './engine.ts';
 import type { Finding, Gate, GateContext } from './gate.ts';
 import { prefilled } from './sequences.ts';
+import { type Seat, sideBySide } from './together.ts';
 
 /** Of whole texts: drafts a cycle, splits of the permutation test, and the p-value that refuses. */
 const textDepth = 3;
@@ -16,6 +17,8 @@ const permutations = 9999;
 const textFalseAlarms = 1e-3;
 const textBegin = 88;
 const controlTemperature = 2;
+/** Texts that are decoded side by side. */
+const textsTogether = 8;
 
 /** Leviathan's texts have the target's law: token by token, after fixed drafts, and as whole texts. */
 export const distributionGate: Gate = {
@@ -172,15 +175,14 @@ function beginningWith(token: number, sequence: GateSequence): DecodingTarget {
 async function testTexts(context: GateContext, sizes: Sizes, temperature: number): Promise<Finding> {
   const base = await prefilled(context, textBegin);
   const texts = async (depth: number, firstSeed: number, at: number): Promise<number[][]> => {
-    const all: number[][] = [];
-    for (let i = 0; i < sizes.mmd_texts; i++) {
+    const textOf = async (seed: number, seat: Seat): Promise<number[]> => {
       const fork = await base.fork();
       const ids: number[] = [];
-      const steps = decode(fork, context.tokens.slice(textBegin, textBegin + 1), textBegin, {
+      const steps = decode(seat(fork), context.tokens.slice(textBegin, textBegin + 1), textBegin, {
         sampler: { ...sampler, temperature: at },
         draftSampler,
         acceptance: 'leviathan',
-        key: { seed: BigInt(firstSeed + i), choice: 0 },
+        key: { seed: BigInt(seed), choice: 0 },
         depth,
         maxTokens: sizes.mmd_tokens,
         stopIds: new Set(),
@@ -188,7 +190,17 @@ async function testTexts(context: GateContext, sizes: Sizes, temperature: number
       });
       for await (const { tokens } of steps) ids.push(...tokens);
       await fork.dispose();
-      all.push(ids);
+      return ids;
+    };
+    const all: number[][] = [];
+    for (let i = 0; i < sizes.mmd_texts; i += textsTogether) {
+      const seeds = Array.from({ length: Math.min(textsTogether, sizes.mmd_texts - i) }, (_, n) => firstSeed + i + n);
+      all.push(
+        ...(await sideBySide(
+          context.engine,
+          seeds.map((seed) => (seat) => textOf(seed, seat)),
+        )),
+      );
     }
     return all;
   };

@@ -21,7 +21,7 @@ export interface GateEngine {
   cycleBatch(batch: { sequence: GateSequence; entry: Entry }[]): Promise<CycleResult>;
 }
 
-/** The engine as it is. After an abort it makes no more sequences, so that a case ends there with the signal's reason. */
+/** The engine as it is. After an abort it makes no more sequences and batches: a case ends there with the signal's reason. */
 export function trueEngine(model: EngineModel, signal?: AbortSignal): GateEngine {
   return {
     spec: model.request.spec,
@@ -29,13 +29,15 @@ export function trueEngine(model: EngineModel, signal?: AbortSignal): GateEngine
       signal?.throwIfAborted();
       return model.createSequence(options);
     },
-    cycleBatch: (batch) =>
-      cycleBatch(
+    async cycleBatch(batch) {
+      signal?.throwIfAborted();
+      return cycleBatch(
         batch.map(({ sequence, entry }) => {
           if (!(sequence instanceof EngineSequence))
             throw new TypeError('A batch takes sequences of the engine alone.');
           return { sequence, entry };
         }),
-      ),
+      );
+    },
   };
 }

@@ -1,6 +1,6 @@
 import type { Filter } from '../../runtime/engine/types.ts';
 import { Comparison, sumOfBits } from './comparison.ts';
-import { decoded, promptTokens, type Wrap } from './decoded.ts';
+import { decoded, decodedTogether, promptTokens, type Wrap } from './decoded.ts';
 import type { Finding, Gate, GateContext } from './gate.ts';
 import { keepsOneMore } from './wrong-loops.ts';
 
@@ -27,13 +27,15 @@ export const identity: Gate = {
         control: false,
         cost: {
           prefill: promptTokens * (1 + scale.identity_depths.length),
-          steps: scale.identity_tokens * (1 + 0.6 * scale.identity_depths.length),
+          steps: scale.identity_tokens * (1 + (text === 0 ? 0.6 : 0.45) * scale.identity_depths.length),
         },
         run: (context: GateContext) =>
           compareTexts(context, sampler, {
             text,
             tokens: scale.identity_tokens,
             depths: scale.identity_depths,
+            // The first text as a user decodes it; what is decoded beside a text must not matter to it either.
+            together: text > 0,
           }),
       })),
     ),
@@ -51,11 +53,21 @@ export const identity: Gate = {
   },
 };
 
+interface TextCase {
+  text: number;
+  tokens: number;
+  depths: readonly number[];
+  /** All depths side by side in ragged batches, in place of one after the other. */
+  together?: boolean;
+  /** Of texts that are decoded one after the other. */
+  wrap?: Wrap;
+}
+
 /** One text of `tokens` ids under a sampler, with drafts of each depth against plain decoding. */
 export async function compareTexts(
   context: Pick<GateContext, 'engine' | 'tokens' | 'failFast'>,
   sampler: Filter,
-  { text, tokens, depths, wrap }: { text: number; tokens: number; depths: readonly number[]; wrap?: Wrap },
+  { text, tokens, depths, together = false, wrap }: TextCase,
 ): Promise<Finding> {
   return Comparison.of(context, async (comparison) => {
     const options = {
@@ -67,8 +79,15 @@ export async function compareTexts(
     } as const;
     const begin = text * promptTokens;
     const plain = await decoded(context, { ...options, depth: 0 }, { begin });
-    for (const depth of depths) {
-      const { ids, tally } = await decoded(context, { ...options, depth }, { begin, wrap });
+    const beside = together
+      ? await decodedTogether(
+          context,
+          depths.map((depth) => ({ ...options, depth })),
+          begin,
+        )
+      : null;
+    for (const [i, depth] of depths.entries()) {
+      const { ids, tally } = beside?.[i] ?? (await decoded(context, { ...options, depth }, { begin, wrap }));
       comparison.addIds(`depth ${depth}`, plain.ids, ids);
       // Texts without an accepted and a refused draft would be equal for nothing.
       const { accepted, corrections } = tally.counts;

@@ -61,6 +61,8 @@ export interface Experiment<Spec, C extends Columns, Result> {
   summarise(spec: Spec, rows: StoredRow<C>[], context: SummaryContext): Result;
   /** What a replay compares: how fast a unit was (tokens a second). Default: units of cost a second. */
   rate?(rows: RowOf<C>[]): number;
+  /** Whether a replay must find a row again. Default: every row. Not those that follow the clock, as automatic depth does. */
+  repeats?(row: RowOf<C>): boolean;
   /** The result in a few words, for `mtplx runs`. */
   headline(result: Result): string;
 }

@@ -52,6 +52,7 @@ type StoredValues = Readonly<Record<string, unknown>> & { unit: string };
 export interface ReplaySide {
   folder: string;
   description: RunDescription;
+  /** Those that a replay must find again. */
   rows: readonly StoredValues[];
   /** Speed of each unit. */
   rates: ReadonlyMap<string, number>;
@@ -74,7 +75,8 @@ export async function replayRun<Spec, C extends Columns, Result>(
   const spec = specOf(experiment, run.folder, run.description);
   const side = async (folder: string, description: RunDescription): Promise<ReplaySide> => {
     const { rows, unitMs } = await readRows(experiment.columns, folder);
-    return { folder, description, rows, rates: ratesOf(experiment, spec, rows, unitMs) };
+    const repeated = rows.filter((row) => experiment.repeats?.(row) ?? true);
+    return { folder, description, rows: repeated, rates: ratesOf(experiment, spec, rows, unitMs) };
   };
   const recorded = await side(run.folder, run.description);
   const replay = await runExperiment(experiment, spec, { label: 'replay', ...options });

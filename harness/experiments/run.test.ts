@@ -8,6 +8,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
@@ -18,6 +19,7 @@ import { skip } from '../../scripts/testing/skip.ts';
 import { readRecord } from '../record.ts';
 import type { RunProgress } from './estimate.ts';
 import { findRun, listRuns } from './folder.ts';
+import { runEntry } from './listing.ts';
 import { resumeExperiment, runExperiment } from './run.ts';
 import { toy } from './testing/toy.ts';
 
@@ -237,6 +239,61 @@ withFullDevice('a full disk is named, and the run can go on', async ({ parent }:
   assert.is(await codeOf(resumeExperiment(toy(), await findRun(name, parent))), 'MTPLX_E_DISK_FULL');
   assert.equal(readdirSync(join(parent, name)).toSorted(), ['journal.jsonl', 'spec.json']);
   assert.is((await resumeExperiment(toy(), await findRun(name, parent))).result.sum, 60);
+});
+
+/** Until `until`, the disk has room for `room` more bytes of a journal. */
+async function onFullDisk(folder: string, room: number, until: () => Promise<void>): Promise<void> {
+  const probe = await open(folder, 'r');
+  const prototype = Object.getPrototypeOf(probe) as FileHandle;
+  await probe.close();
+  const appendFile = Reflect.get(prototype, 'appendFile');
+  let left = room;
+  prototype.appendFile = async function appendWhatFits(this: FileHandle, data) {
+    const bytes = Buffer.from(data as string);
+    await appendFile.call(this, bytes.subarray(0, left));
+    left -= bytes.length;
+    if (left < 0) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  };
+  try {
+    await until();
+  } finally {
+    prototype.appendFile = appendFile;
+  }
+}
+
+test('a disk that fills up within a line of the journal: named, what was written is kept, and the run goes on', async ({
+  parent,
+}) => {
+  const name = await stopped(parent, 3);
+  const lines = readFileSync(join(parent, name, 'journal.jsonl'), 'utf8')
+    .split('\n')
+    .slice(0, -1);
+  rmSync(join(parent, name), { recursive: true });
+  // Times differ in length from run to run; a session and two units fit, the third unit does not.
+  const room = lines.slice(0, 3).join('\n').length + lines[3]!.length / 2;
+  await onFullDisk(parent, Math.floor(room), async () => {
+    const error = (await errorOf(runExperiment(toy(), spec, { parent }))) as MtplxError;
+    assert.is(error.code, 'MTPLX_E_DISK_FULL');
+    assert.match(error.message, /^No space left while writing .*journal\.jsonl\.$/);
+    assert.is(error.exit, 1);
+  });
+  const run = await findRun(readdirSync(parent)[0]!, parent);
+  assert.is(run.state, 'stopped');
+  assert.not.match(readFileSync(join(run.folder, 'journal.jsonl'), 'utf8'), /\n$/);
+  assert.is((await runEntry(run, toy())).headline, '2 of 4 parts');
+  const again: string[] = [];
+  const { result, rows } = await resumeExperiment(
+    toy(({ key }) => void again.push(key)),
+    run,
+  );
+  assert.equal([again, result.sum, rows.length], [['2', '3'], 60, 8]);
+});
+
+test('a disk that is full from the start: named, and nothing is left', async ({ parent }) => {
+  await onFullDisk(parent, 0, async () => {
+    assert.is(await codeOf(runExperiment(toy(), spec, { parent })), 'MTPLX_E_DISK_FULL');
+  });
+  assert.equal(readdirSync(parent), []);
 });
 
 test('runs are listed in order; what is no run is passed over, what is broken is told', async ({ parent }) => {

@@ -104,23 +104,29 @@ class Run<Spec, C extends Columns, Result> {
 
   /** Runs what is missing. `before` is the description of an earlier session. */
   async finish(before: RunDescription | null): Promise<FinishedRun<C, Result>> {
-    const lock = await lockRun(this.#folder);
     try {
-      const { description, content } = await this.#measure(before);
-      const rows = this.#rows(content);
-      const arrowFile = this.#path('record');
-      const summary = this.#experiment.summarise(this.#spec, rows, { description, arrowFile });
-      const result = this.#experiment.resultSchema.parse(summary);
-      await writeAtomic(arrowFile, this.#record(rows, description, content, result));
-      await writeJson(this.#path('result'), result);
-      return { folder: this.#folder, description, rows, result };
+      const lock = await lockRun(this.#folder);
+      try {
+        return await this.#complete(before);
+      } finally {
+        await lock.release();
+      }
     } catch (error) {
       // Nothing was finished that a resumed run could spare.
       if (before === null && this.#done === 0) await rm(this.#folder, { recursive: true, force: true });
       throw error;
-    } finally {
-      await lock.release();
     }
+  }
+
+  async #complete(before: RunDescription | null): Promise<FinishedRun<C, Result>> {
+    const { description, content } = await this.#measure(before);
+    const rows = this.#rows(content);
+    const arrowFile = this.#path('record');
+    const summary = this.#experiment.summarise(this.#spec, rows, { description, arrowFile });
+    const result = this.#experiment.resultSchema.parse(summary);
+    await writeAtomic(arrowFile, this.#record(rows, description, content, result));
+    await writeJson(this.#path('result'), result);
+    return { folder: this.#folder, description, rows, result };
   }
 
   async #measure(

@@ -43,8 +43,8 @@ export async function kernelsSpec(options: {
       problem: `no kernel with a bench is called "${unknown}"; there are ${known.join(', ')}`,
     });
   return {
-    kernels: options.kernels === undefined || options.kernels.length === 0 ? known : options.kernels,
-    threads: options.threads,
+    kernels: options.kernels === undefined || options.kernels.length === 0 ? known : [...new Set(options.kernels)],
+    threads: [...new Set(options.threads)],
     isa: options.isa ?? null,
   };
 }

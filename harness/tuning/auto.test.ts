@@ -7,6 +7,8 @@ import { addonPath } from '../../runtime/engine/addon.ts';
 import { embeddedModel } from '../../runtime/index.ts';
 import { skip } from '../../scripts/testing/skip.ts';
 import type { GenerationRow } from '../bench/rows.ts';
+import { findRun } from '../experiments/folder.ts';
+import { replayRun } from '../experiments/replay.ts';
 import { runExperiment } from '../experiments/run.ts';
 import { auto, autoSchema, autoSpec, type AutoSpec } from './auto.ts';
 
@@ -112,6 +114,16 @@ onEngine('runs on the embedded model: coupled texts are the same at every depth 
     document.arms.find(({ name }) => name === 'auto')!.cycles,
   );
   assert.is(new Set(rows.map(({ arm }) => arm)).size, 3);
+});
+
+onEngine('a replay holds all arms to their rows but the automatic one, whose depth follows the clock', async () => {
+  const small: AutoSpec = { ...spec, runs: 1 };
+  const { folder: recorded } = await runExperiment(auto, small, { parent: folder, label: 'recorded' });
+  const { replay, document } = await replayRun(auto, await findRun(recorded), { parent: folder });
+  assert.is(document.verdict, 'identical');
+  const fixed = replay.rows.filter(({ arm }) => arm !== 'auto');
+  assert.ok(fixed.length < replay.rows.length);
+  assert.is(document.tokens!.rows, fixed.length);
 });
 
 test.run();

@@ -176,6 +176,7 @@ export const auto: Experiment<AutoSpec, typeof generationColumns, AutoDocument> 
     };
   },
   rate: (rows) => tokensPerSecond(generationsOf(rows, [...new Set(rows.map(({ prompt }) => prompt))])),
+  repeats: ({ arm }) => arm !== autoArm.name,
   headline: ({ against: others, passed }) =>
     `${passed ? 'passed' : 'NOT shown'}: ${others.map(({ arm, ratio }) => `${ratio.toFixed(3)} of ${arm}`).join(', ')}`,
 };

@@ -180,8 +180,9 @@ TEST_CASE("draw: Gumbel noise belongs to the id, so that a cut of other ids chan
   int moved = 0;
   for (uint32_t position = 0; position < 200; ++position) {
     std::vector<float> row;
-    for (int i = 0; i < 12; ++i) {
-      row.push_back(numbers.normal());
+    // Long rows too: most of their ids are refused without a score.
+    for (int i = 0; i < (position % 2 == 0 ? 12 : 900); ++i) {
+      row.push_back(numbers.normal() * (position % 3 == 0 ? 12.0f : 1.0f));
     }
     Drawn whole = draw_one(row, {1.0, 1.0, 0}, gumbel(5, position));
     // The score by its definition.

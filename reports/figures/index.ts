@@ -1,6 +1,7 @@
 import { acceptanceByPosition } from './acceptance-by-position.ts';
 import { costOfRows } from './cost-of-rows.ts';
 import { cycleCost } from './cycle-cost.ts';
+import { cycleShares } from './cycle-shares.ts';
 import type { Figure } from './figure.ts';
 import { logitDifferences } from './logit-differences.ts';
 import { speedByDepth } from './speed-by-depth.ts';
@@ -11,6 +12,7 @@ export const figures: readonly Figure[] = [
   speedByDepth,
   acceptanceByPosition,
   cycleCost,
+  cycleShares,
   costOfRows,
   throughput,
   logitDifferences,

@@ -52,6 +52,37 @@ export function inPanels(
   } as TopLevelSpec;
 }
 
+/** Bars by depth whose parts stand on each other in the order of `domain`. */
+export function stackedByDepth(
+  text: string,
+  values: readonly { panel: string; depth: number; part: string; value: number }[],
+  domain: readonly string[],
+  axis: { title: string; format?: string; range?: [number, number] },
+): TopLevelSpec {
+  const { title, range, ...labels } = axis;
+  const encoding = {
+    x: { field: 'depth', type: 'ordinal', title: 'drafts a cycle (0: plain decoding)', axis: { labelAngle: 0 } },
+    y: {
+      field: 'value',
+      type: 'quantitative',
+      title,
+      stack: 'zero',
+      axis: labels,
+      scale: range ? { domain: range } : {},
+    },
+    color: {
+      field: 'part',
+      type: 'nominal',
+      title: null,
+      scale: { domain: [...domain] },
+      legend: { orient: 'bottom', columns: 2 },
+    },
+    order: { field: 'order', type: 'ordinal' },
+  } as const;
+  const ordered = values.map((value) => ({ ...value, order: domain.indexOf(value.part) }));
+  return inPanels(text, ordered, encoding, { type: 'bar' });
+}
+
 /** Three lines of a chart: what was measured, what it is compared with, and a grey dotted baseline. */
 export function threeLines(lines: readonly [string, string, string]): NonNullable<UnitSpec['encoding']> {
   const domain = [...lines];

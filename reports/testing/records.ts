@@ -1,6 +1,6 @@
 import type { ReportRecord } from '../record.ts';
 
-/** Records with known numbers, for tests: small generations, a sustained run, differences of logits. */
+/** Records with known numbers, for tests: small generations, a sustained run, differences of logits, a breakdown of cycles. */
 
 type Row = ReportRecord['rows'][number];
 
@@ -115,4 +115,13 @@ export function differenceRows(): Row[] {
     { unit: 'reference/prompt-2', logit_diff_bins: bins },
     { unit: 'verify-vs-ar/position-64', logit_diff_bins: equal },
   ];
+}
+
+/** The result of a breakdown: depths 0 and 2, with one thread and with two. */
+export function breakdownResult(): object {
+  const share = { matmul: 0.4, gdn: 0.2, attention: 0.1, other_kernels: 0.1, engine_overhead: 0.1 };
+  const rows = [1, 2].flatMap((threads) =>
+    [0, 2].map((depth) => ({ threads, depth, share: { ...share, hop: 0.06, typescript: 0.04 } })),
+  );
+  return { rows };
 }

@@ -1,11 +1,12 @@
 import { Flags } from '@oclif/core';
-import type { BreakdownDocument } from '../../../harness/breakdown/run.ts';
+import type { BreakdownDocument } from '../../../harness/breakdown/document.ts';
 import { BaseCommand } from '../../base-command.ts';
 
 export default class BenchBreakdown extends BaseCommand {
   static override summary = 'Show where the time of a decoding cycle goes.';
   static override description = `Shares of matmuls, GDN, attention, the rest of the engine, the hop between TypeScript and the engine, and
-TypeScript itself, for each depth and number of threads, beside the time that reading the weights takes.`;
+TypeScript itself, for each depth and number of threads, beside the time that reading the weights takes. The cycles go one by one to a
+folder under ./mtplx-runs.`;
 
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -23,25 +24,12 @@ TypeScript itself, for each depth and number of threads, beside the time that re
     const { flags } = await this.parse(BenchBreakdown);
     const { parseDepths } = await import('../../../harness/bench/arms.ts');
     const depths = parseDepths(flags.depths);
-    const { runBreakdown } = await import('../../../harness/breakdown/run.ts');
+    const { breakdownSpec } = await import('../../../harness/breakdown/experiment.ts');
+    const { runExperiment } = await import('../../../harness/experiments/run.ts');
     const { embeddedModel } = await import('../../../runtime/index.ts');
-    const { Progress } = await import('../../terminal/progress.ts');
-    const progress = new Progress();
-    try {
-      const document = await runBreakdown({
-        model: flags.model ?? embeddedModel,
-        depths,
-        threads: flags.threads,
-        cycles: flags.cycles,
-        signal: this.signal,
-        onProgress: ({ done, total, text }) => progress.update(done, total, text),
-      });
-      progress.clear();
-      const { breakdownReport } = await import('../../terminal/breakdown-report.ts');
-      this.log(breakdownReport(document));
-      return document;
-    } finally {
-      progress.clear();
-    }
+    const { breakdownView } = await import('../../views/breakdown.ts');
+    const { threads, cycles } = flags;
+    const spec = await breakdownSpec({ model: flags.model ?? embeddedModel, depths, threads, cycles });
+    return this.present(breakdownView, (options) => runExperiment(breakdownView.experiment, spec, options));
   }
 }

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import type { RunDescription } from '../../../harness/experiments/description.ts';
 import type { RunEntry } from '../../../harness/experiments/listing.ts';
 import type { ReplayDocument } from '../../../harness/experiments/replay.ts';
 import { addonPath } from '../../../runtime/engine/addon.ts';
@@ -73,6 +74,37 @@ onEngine('a replay that differs ends with exit code 1', () => {
   assert.is(status, 1);
   assert.match(stdout, /token ids: \d+ OF \d+ ROWS DIFFER; first in leviathan\/0\//);
   assert.match(stdout, 'DIFFERENT');
+});
+
+onEngine('a record of another machine: equal ids with its numerics version; with another one they may differ', () => {
+  const [entry] = entries();
+  const other = join(runs, 'other-machine');
+  cpSync(join(runs, entry!.name), other, { recursive: true });
+  const file = join(other, 'spec.json');
+  const description = JSON.parse(readFileSync(file, 'utf8')) as RunDescription;
+  const machine = { ...description.machine, cpu: 'Another CPU', arch: 'arm64', usable_cores: 64, cores: 64 };
+  const there = { ...description, machine, engine: { ...description.engine!, isa: 'neon', threads: 32 } };
+  writeFileSync(file, JSON.stringify(there));
+  const same = mtplx('runs', 'replay', 'other-machine');
+  assert.is(same.status, 0, same.stderr);
+  assert.match(same.stdout, /^recorded: Another CPU \(neon\), /m);
+  assert.match(same.stdout, /^token ids: equal in all \d+ rows\nlogit hashes: equal in all \d+ rows$/m);
+  assert.match(same.stdout, /^speed, replayed ÷ recorded: \d\.\d+ \(95 % interval \d\.\d+ … \d\.\d+, 8 units\)$/m);
+  assert.match(same.stdout, /^identical$/m);
+
+  writeFileSync(file, JSON.stringify({ ...there, numerics_version: 99 }));
+  const older = mtplx('runs', 'replay', 'other-machine');
+  assert.is(older.status, 0, older.stderr);
+  assert.match(older.stdout, /^recorded: .*numerics 99$/m);
+  assert.match(older.stdout, 'the numerics versions differ, so token ids and logit hashes may differ');
+  assert.not.match(older.stdout, /^identical$/m);
+  // Ids that differ are no failure there.
+  const spec = { ...there.spec, seed: 9 };
+  writeFileSync(file, JSON.stringify({ ...there, numerics_version: 99, spec }));
+  const differing = mtplx('runs', 'replay', 'other-machine', '--json');
+  assert.is(differing.status, 0, differing.stderr);
+  const replay = JSON.parse(differing.stdout) as ReplayDocument;
+  assert.equal([replay.verdict, replay.tokens!.equal], ['not-comparable', false]);
 });
 
 onEngine('a run that was cut off is listed as stopped and goes on', () => {

@@ -92,6 +92,19 @@ test('draws of the loop have the law that was computed, for every mutation', asy
 /** A first token outside p's support has no second one in the law. */
 const outside = (pair: string, law: Map<string, number>): string => (law.has(pair) ? pair : `${pair.split(',')[0]},-1`);
 
+test('outcomes that cannot be are refused, alone too', () => {
+  const expected = {
+    share: 1,
+    law: new Map([
+      ['a', 0.5],
+      ['b', 0.5],
+    ]),
+  };
+  for (const counts of [{ c: 100 }, { a: 50, b: 49, c: 1 }])
+    assert.is(testCounts(expected, new Map(Object.entries(counts)))!.pValue, 0);
+  assert.ok(testCounts(expected, new Map(Object.entries({ a: 50, b: 50 })))!.pValue > 0.5);
+});
+
 test('the power says whether the draws are refused', () => {
   const where = place(2);
   const expected = expectedSamples(where);

@@ -178,6 +178,9 @@ export function testCounts(expected: Sample, counts: ReadonlyMap<string, number>
     names.map((name) => counts.get(name) ?? 0),
     cells,
   );
+  // Nothing but what cannot be: there is no χ² of it.
+  if (found.every((count) => count === 0))
+    return { statistic: Infinity, df: probabilities.length - 1, pValue: 0, draws, smallest };
   const result = chiSquareTest(found, probabilities);
   return { ...result, draws, smallest, ...(strange ? { pValue: 0 } : {}) };
 }

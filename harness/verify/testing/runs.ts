@@ -1,8 +1,15 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Model } from '../../../runtime/index.ts';
 import { generationRows } from '../../bench/rows.ts';
 import { chooseSuite } from '../../bench/suite-choice.ts';
 import { fakeGeneration } from '../../bench/testing/generations.ts';
 import type { RunDescription } from '../../experiments/description.ts';
+import { factsOf } from '../../exactness/context.ts';
 import type { StoredRow } from '../../experiments/experiment.ts';
+import { runFiles } from '../../experiments/folder.ts';
+import { chooseModel, describeModel } from '../../experiments/model.ts';
+import { runExperiment } from '../../experiments/run.ts';
 import { loadSuite } from '../../suites/suite.ts';
 import { caseRow, stepRow, verification, type verifyColumns } from '../experiment.ts';
 import { plannedCases, specOfSize, type VerifyOptions, type VerifySpec } from '../spec.ts';
@@ -94,4 +101,21 @@ export function cannedVerification(wrong?: (key: string) => boolean): ReturnType
       };
     },
   };
+}
+
+/**
+ * A quick verification of a loaded model that was stopped when all was done but the cases that `left` names: what is
+ * done is canned, and who resumes it really runs the rest. @returns its folder below `parent`
+ */
+export async function almostVerified(parent: string, model: Model, left: (key: string) => boolean): Promise<string> {
+  const spec = { ...specFor('quick', 5), model: await chooseModel(model.folder.folder), facts: factsOf(model) };
+  const canned = cannedVerification();
+  const open: typeof canned.open = async (...given) => ({ ...(await canned.open(...given)), ...describeModel(model) });
+  const { folder } = await runExperiment({ ...canned, open }, spec, { parent });
+  const journal = join(folder, runFiles.journal);
+  const lines = (await readFile(journal, 'utf8')).split('\n');
+  const kept = lines.filter((line) => line === '' || !left((JSON.parse(line) as { unit?: string }).unit ?? ''));
+  await writeFile(journal, kept.join('\n'));
+  for (const file of [runFiles.record, runFiles.result]) await rm(join(folder, file));
+  return folder;
 }

@@ -71,13 +71,20 @@ int32_t by_uniform(const Support& support, double u) {
 int32_t by_gumbel(const Support& support, const Noise& noise) {
   int32_t best = -1;
   double best_score = 0.0;
+  double reach = std::numeric_limits<double>::infinity();
   for (int i = 0; i < support.size; ++i) {
     int32_t id = support.ids[i];
     double u = philox_uniform(noise.seed, noise.choice, noise.position, purpose_gumbel, static_cast<uint32_t>(id));
+    // score > best_score needs -log(u) < p e^-best_score, and -log(u) >= 1 - u: most ids are refused without a log.
+    if (1.0 - u > support.p[i] * reach) {
+      continue;
+    }
     double score = fixed64::log(support.p[i]) - fixed64::log(-fixed64::log(u));
     if (best < 0 || score > best_score || (score == best_score && id < best)) {
       best = id;
       best_score = score;
+      // Wider than what rounding of the scores comes to, so that ties are seen.
+      reach = fixed64::exp(-score) * (1.0 + 1e-9);
     }
   }
   return best;
