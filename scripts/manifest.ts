@@ -7,7 +7,9 @@ import { packageRoot } from '../runtime/package.ts';
 const file = join(packageRoot, 'oclif.manifest.json');
 const plugin = new Plugin({ root: packageRoot, isRoot: true, ignoreManifest: true, errorOnManifestCreate: true });
 await plugin.load();
-const text = `${JSON.stringify(plugin.manifest, null, 2)}\n`;
+// oclif finds the commands in an order that changes from run to run.
+const commands = Object.entries(plugin.manifest.commands).toSorted(([a], [b]) => (a < b ? -1 : 1));
+const text = `${JSON.stringify({ ...plugin.manifest, commands: Object.fromEntries(commands) }, null, 2)}\n`;
 
 if (!process.argv.includes('--check')) {
   writeFileSync(file, text);
