@@ -111,7 +111,8 @@ said beforehand; a run that is stopped can be resumed. Exit codes: 0 verified, 2
         runExperiment(verification(model), spec, { ...options, label: model.folder.name }),
       );
     } finally {
-      if (this.signal.aborted) this.logToStderr('To go on and write the contract: mtplx verify --resume, with the folder of the run above');
+      if (this.signal.aborted)
+        this.logToStderr('To go on and write the contract: mtplx verify --resume, with the folder of the run above');
     }
   }
 
