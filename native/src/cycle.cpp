@@ -13,7 +13,7 @@ namespace {
 // More hidden rows than this wait for no draft: their MTP rows are made at the next commit. As many as automatic depth
 // leaves between two probes: a text that ends before the next one never makes them.
 constexpr int max_deferred_rows = 300;
-constexpr int mtp_chunk_rows = 512;
+constexpr int mtp_chunk_rows = 128;
 
 // Marks the sequences as lost unless the work that follows ends well.
 class LostUnlessDone {
