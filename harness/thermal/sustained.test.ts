@@ -5,7 +5,7 @@ import * as assert from 'uvu/assert';
 import { fakeGeneration } from '../bench/testing/generations.ts';
 import { bucketsOf } from './buckets.ts';
 import { coolDown } from './cool-down.ts';
-import { Sampler } from './sampler.ts';
+import { type Clock, Sampler } from './sampler.ts';
 import { noReading, type Reading, type Sensors } from './sensors/sensors.ts';
 
 const test = suite('sustained runs');
@@ -55,19 +55,29 @@ test('every token inside the whole seconds is counted once', () => {
   );
 });
 
-test('the sampler reads at once and every second, also when a sensor fails', async () => {
+test('the sampler reads at once and every second, also when a sensor fails or a timer is early or late', async () => {
   let reads = 0;
-  const sampler = new Sampler(
-    sensorsOf(() => {
-      if (++reads === 2) throw new Error('unplugged');
-      return { temperatureC: 40 + reads };
-    }),
-  );
-  await sleep(2300);
+  const sensors = sensorsOf(() => {
+    if (++reads === 2) throw new Error('unplugged');
+    return { temperatureC: 40 + reads };
+  });
+  let time = 500;
+  const errors = [-0.4, 0.3, 1200];
+  const clock: Clock = {
+    now: () => time,
+    wait: async (ms, signal) => {
+      const error = errors.shift();
+      if (error === undefined) return new Promise((resolve) => signal.addEventListener('abort', resolve));
+      time += ms + error;
+    },
+  };
+  const sampler = new Sampler(sensors, clock);
+  while (errors.length > 0) await sleep(1);
+  await sleep(1);
   const at = await sampler.stop();
   assert.equal(
-    [0, 1, 2, 3].map((second) => at(second).temperatureC),
-    [41, null, 43, null],
+    [0, 1, 2, 3, 4, 5].map((second) => at(second).temperatureC),
+    [41, null, 43, null, 44, null],
   );
 });
 
