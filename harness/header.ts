@@ -5,7 +5,25 @@ import type { SummaryContext } from './experiments/experiment.ts';
 import { machineSchema } from './machine.ts';
 import { suiteSchema } from './suites/suite.ts';
 
-/** Where and with what a document was measured: the beginning of what experiments on a suite print. */
+/** Where and when a document was measured, and its record: what all experiments print. */
+export const originSchema = z.strictObject({
+  mtplx: z.string(),
+  /** Checked-out commit and whether files differ from it; null for an installed package. */
+  commit: z.string().nullable(),
+  dirty: z.boolean().nullable(),
+  /** When the measurement began, ISO 8601. */
+  started: z.iso.datetime(),
+  machine: machineSchema,
+  /** Path of the record. */
+  arrow_file: z.string(),
+});
+
+export function originOf({ description, arrowFile }: SummaryContext): z.infer<typeof originSchema> {
+  const { mtplx, commit, dirty, started, machine } = description;
+  return { mtplx, commit, dirty, started, machine, arrow_file: arrowFile };
+}
+
+/** The same with the suite, the engine and the model: the beginning of what experiments on a suite print. */
 export const headerSchema = z.strictObject({
   suite: z.string(),
   spec_version: z.int(),
@@ -14,24 +32,16 @@ export const headerSchema = z.strictObject({
   max_tokens: z.int().min(1),
   sampler: suiteSchema.shape.settings.shape.sampler,
   draft_sampler: suiteSchema.shape.settings.shape.draft_sampler,
-  mtplx: z.string(),
+  ...originSchema.shape,
   numerics_version: z.int().min(1),
-  /** Checked-out commit and whether files differ from it; null for an installed package. */
-  commit: z.string().nullable(),
-  dirty: z.boolean().nullable(),
-  /** When the measurement began, ISO 8601. */
-  started: z.iso.datetime(),
-  machine: machineSchema,
   engine: engineSchema,
   model: modelSchema,
-  /** Path of the record. */
-  arrow_file: z.string(),
 });
 
 export type DocumentHeader = z.infer<typeof headerSchema>;
 
-export function headerOf(suite: SuiteChoice, { description, arrowFile }: SummaryContext): DocumentHeader {
-  const { mtplx, numerics_version, commit, dirty, started, machine, engine, model } = description;
+export function headerOf(suite: SuiteChoice, context: SummaryContext): DocumentHeader {
+  const { numerics_version, engine, model } = context.description;
   const { sampler, draft_sampler, max_tokens } = suite.settings;
   return {
     suite: suite.name,
@@ -41,14 +51,9 @@ export function headerOf(suite: SuiteChoice, { description, arrowFile }: Summary
     max_tokens,
     sampler,
     draft_sampler,
-    mtplx,
+    ...originOf(context),
     numerics_version,
-    commit,
-    dirty,
-    started,
-    machine,
     engine: engine!,
     model: model!,
-    arrow_file: arrowFile,
   };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { engineSchema, modelSchema } from '../experiments/description.ts';
-import { machineSchema } from '../machine.ts';
+import { originSchema } from '../header.ts';
 import type { CycleParts } from './shares.ts';
 
 const parts = z.strictObject({
@@ -29,11 +29,7 @@ export const settingSchema = z.strictObject({
 
 /** What `mtplx bench breakdown --json` prints, and the record carries. */
 export const breakdownSchema = z.strictObject({
-  mtplx: z.string(),
-  commit: z.string().nullable(),
-  dirty: z.boolean().nullable(),
-  started: z.iso.datetime(),
-  machine: machineSchema,
+  ...originSchema.shape,
   engine: engineSchema,
   model: modelSchema,
   prompt_tokens: z.int(),
@@ -42,7 +38,6 @@ export const breakdownSchema = z.strictObject({
   step_bytes: z.number(),
   draft_bytes: z.number(),
   rows: z.array(settingSchema),
-  arrow_file: z.string(),
 });
 
 export type BreakdownSetting = z.infer<typeof settingSchema>;

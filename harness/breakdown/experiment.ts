@@ -4,6 +4,7 @@ import { type Model, MtplxError } from '../../runtime/index.ts';
 import { chooseSuite, openSuite, suiteChoice } from '../bench/suite-choice.ts';
 import type { Environment, Experiment, OpenExperiment } from '../experiments/experiment.ts';
 import { chooseModel, describeModel, modelChoice, openModel } from '../experiments/model.ts';
+import { originOf } from '../header.ts';
 import { loadSuite, promptText } from '../suites/suite.ts';
 import { readBandwidths } from './bandwidth.ts';
 import { weightTraffic } from './bound.ts';
@@ -65,19 +66,14 @@ export const breakdown: Experiment<BreakdownSpec, typeof breakdownColumns, Break
       cost: depth === null ? 100 : spec.cycles * (2 + depth),
     })),
   open: openBreakdown,
-  summarise: (spec, rows, { description, arrowFile }) => {
-    const { mtplx, commit, dirty, started, machine, engine, model } = description;
+  summarise: (spec, rows, context) => {
+    const { engine, model } = context.description;
     return {
-      mtplx,
-      commit,
-      dirty,
-      started,
-      machine,
+      ...originOf(context),
       engine: engine!,
       model: model!,
       cycles: spec.cycles,
       ...summariseBreakdown(rows),
-      arrow_file: arrowFile,
     };
   },
   headline: ({ rows }) =>

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { machineSchema } from '../machine.ts';
+import { originSchema } from '../header.ts';
 
 /** One shape at one number of rows M. Times are medians in microseconds; MLX's include its graph and eval. */
 export const kernelRowSchema = z.strictObject({
@@ -23,13 +23,8 @@ export const kernelRowSchema = z.strictObject({
 
 /** What `mtplx bench kernels --json` prints. */
 export const kernelsSchema = z.strictObject({
-  mtplx: z.string(),
-  commit: z.string().nullable(),
-  dirty: z.boolean().nullable(),
-  started: z.iso.datetime(),
-  machine: machineSchema,
+  ...originSchema.shape,
   engine: z.strictObject({ mlx: z.string(), compiler: z.string() }),
-  arrow_file: z.string(),
   rows: z.array(kernelRowSchema),
 });
 

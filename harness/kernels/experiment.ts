@@ -74,6 +74,6 @@ export const kernels: Experiment<KernelsSpec, typeof kernelColumns, KernelsDocum
     },
     close: async () => {},
   }),
-  summarise: (_spec, rows, { description, arrowFile }) => summariseKernels(rows, description, arrowFile),
+  summarise: (_spec, rows, context) => summariseKernels(rows, context),
   headline: ({ rows }) => `${new Set(rows.map(({ kernel }) => kernel)).size} kernels`,
 };

@@ -1,5 +1,6 @@
 import { ratio } from '../averages.ts';
-import type { RunDescription } from '../experiments/description.ts';
+import type { SummaryContext } from '../experiments/experiment.ts';
+import { originOf } from '../header.ts';
 import type { KernelRow, KernelsDocument } from './document.ts';
 
 interface TimedRow {
@@ -36,20 +37,7 @@ export function kernelRows(timed: readonly TimedRow[]): KernelRow[] {
   });
 }
 
-export function summariseKernels(
-  rows: readonly TimedRow[],
-  { mtplx, commit, dirty, started, machine, engine }: RunDescription,
-  arrowFile: string,
-): KernelsDocument {
-  const { mlx, compiler } = engine!;
-  return {
-    mtplx,
-    commit,
-    dirty,
-    started,
-    machine,
-    engine: { mlx, compiler },
-    arrow_file: arrowFile,
-    rows: kernelRows(rows),
-  };
+export function summariseKernels(rows: readonly TimedRow[], context: SummaryContext): KernelsDocument {
+  const { mlx, compiler } = context.description.engine!;
+  return { ...originOf(context), engine: { mlx, compiler }, rows: kernelRows(rows) };
 }

@@ -154,8 +154,8 @@ class Pool {
     }
     for (size_t t = 1; t < shares_.size(); ++t) {
       Share& other = shares_[(self + t) % shares_.size()];
-      while (int count = run_one(other, false)) {
-        report(count);
+      while (run_one(other, false)) {
+        report(1);
       }
     }
   }
@@ -169,10 +169,11 @@ class Pool {
     return count;
   }
 
-  int run_one(Share& share, bool far) {
+  // False: nothing was left. The first task of a far share asks for what it reads.
+  bool run_one(Share& share, bool far) {
     int task = share.claim();
     if (task < 0) {
-      return 0;
+      return false;
     }
     if (far) {
       fetch(share.body, frame_bytes);
@@ -186,7 +187,7 @@ class Pool {
         error_ = std::current_exception();
       }
     }
-    return 1;
+    return true;
   }
 
   void report(int count) {
