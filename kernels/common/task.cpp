@@ -94,19 +94,21 @@ mx::array cpu_task1(const char* name, const std::vector<mx::array>& inputs, cons
   return std::move(out[0]);
 }
 
+bool sole_owner(mx::array& a) {
+  // Another array over the same memory, and the old one let go: who still counts then is somebody else. (MLX's
+  // is_donatable() says no to all memory that its allocator does not own, as that of states.)
+  mx::array own(a.shape(), a.dtype(), nullptr, {});
+  own.copy_shared_buffer(a);
+  own.set_status(mx::array::Status::available);
+  a = std::move(own);
+  return a.data_shared_ptr().use_count() == 1;
+}
+
 mx::array cpu_update(const char* name, std::vector<mx::array> inputs, UpdateBody body) {
   make_ready(name, inputs);
   Stopwatch watch(name);
-  // Another array over the same memory, and the input let go: who still counts then is somebody else. (MLX's
-  // is_donatable() says no to all memory that its allocator does not own, as that of states.)
-  mx::array out(inputs.at(0).shape(), inputs[0].dtype(), nullptr, {});
-  out.copy_shared_buffer(inputs[0]);
-  out.set_status(mx::array::Status::available);
-  inputs[0] = out;
-  bool copied = out.data_shared_ptr().use_count() > 1;
-  if (copied) {
-    out = fresh(out.shape(), out.dtype(), Life::state);
-  }
+  bool copied = !sole_owner(inputs.at(0));
+  mx::array out = copied ? fresh(inputs[0].shape(), inputs[0].dtype(), Life::state) : inputs[0];
   body(inputs, out, copied);
   return out;
 }

@@ -60,6 +60,9 @@ std::vector<mx::array> cpu_task(const char* name,
 
 mx::array cpu_task1(const char* name, const std::vector<mx::array>& inputs, const OutputSpec& output, TaskBody body);
 
+// Whether nobody but `a` holds its memory. Makes `a` an array of its own over it.
+bool sole_owner(mx::array& a);
+
 // Like cpu_task1, but the output takes over the first input's buffer when nobody
 // else holds it; `copied` tells the body whether it got a fresh buffer instead
 // (then it must copy in[0] itself).

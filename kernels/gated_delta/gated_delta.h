@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "kernels/common/task.h"
 
@@ -29,16 +30,24 @@ struct GatedDeltaUpdates {
   mx::array decay; // f32 [M, Hv], g
 };
 
-// State of one sequence in one layer. Replaced, never changed in place.
+// Rows [begin, begin + count) of `rows`.
+struct GatedDeltaOwed {
+  GatedDeltaUpdates rows;
+  int begin;
+  int count;
+};
+
+// State of one sequence in one layer.
 struct GatedDeltaState {
   mx::array recurrent; // f32 [Hv, Dk, Dv]: a vector of value dims for each key dim
   mx::array conv;      // f32 [taps-1, C], raw rows before conv and silu, oldest first
-  // The last rows, at most most_owed_rows, are not in `recurrent` yet: the next forward pass applies them on its way,
-  // which spares a partial commit reading and writing the whole state.
-  std::optional<GatedDeltaUpdates> owed = std::nullopt;
+  // The last rows are not in `recurrent` yet: the next forward pass applies them on its way through the state, so that
+  // neither it nor a commit writes what may be taken back.
+  std::optional<GatedDeltaOwed> owed = std::nullopt;
 };
 
-inline constexpr int most_owed_rows = 8;
+// A segment of more rows makes the state after its last one; of fewer, those kept are owed.
+inline constexpr int most_owed_rows = 16;
 
 GatedDeltaState gated_delta_zero_state(const GatedDeltaSpec& spec);
 
@@ -51,33 +60,36 @@ struct GatedDeltaSegment {
   GatedDeltaState state;
 };
 
-struct GatedDeltaRows {
-  int begin;
-  int count;
-};
-
 // What a commit of some rows needs of each.
 struct GatedDeltaSteps {
   mx::array qkv; // f32 [M, C], the conv input rows
   GatedDeltaUpdates updates;
 };
 
-// What a commit needs of the rows that were computed.
+// What a commit needs of a segment's rows.
+struct GatedDeltaTapeSegment {
+  int begin, count;
+  mx::array conv;                     // after the last row
+  std::optional<mx::array> recurrent; // after the last row, of more than most_owed_rows
+};
+
 struct GatedDeltaTape {
-  // For each segment its rows and the state after the last of them.
-  std::vector<GatedDeltaRows> segments;
-  std::vector<GatedDeltaState> final;
-  // Who will keep a segment whole or not at all may drop them: 1 MB for 128 rows of the embedded model.
+  std::vector<GatedDeltaTapeSegment> segments;
+  // Who will keep segments of more than most_owed_rows whole or not at all may drop them: 1 MB for 128 rows of the
+  // embedded model.
   std::optional<GatedDeltaSteps> steps;
 };
 
 struct GatedDeltaOutput {
   mx::array y; // f32 [M, Hv * Dv], after the gated norm
+  // The segments' states as they were, but what was owed of segments of at most most_owed_rows is applied.
+  std::vector<GatedDeltaState> before;
   GatedDeltaTape tape;
 };
 
 // Conv, silu, gates, q/k normalisation, recurrence and gated norm of M rows,
-// one step after the other (never the chunked form). Writes no state.
+// one step after the other (never the chunked form). Writes a state that was handed over (moved, nobody else holds it)
+// where it owed rows; else a copy.
 // qkv f32 [M, C] rows q | k | v, z f32 [M, Hv*Dv], b and a f32 [M, Hv].
 GatedDeltaOutput gated_delta(const mx::array& qkv,
                              const mx::array& z,
@@ -85,11 +97,10 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
                              const mx::array& a,
                              const GatedDeltaWeights& weights,
                              const GatedDeltaSpec& spec,
-                             const std::vector<GatedDeltaSegment>& segments);
+                             std::vector<GatedDeltaSegment> segments);
 
 // The state after the first `keep` of the tape's rows from row_begin on: the same
-// bits that the forward pass held after that row. keep = 0 gives the state back; all rows of a segment take the
-// tape's final state without any work; others are owed.
+// bits that the forward pass held after that row. `state` is the segment's `before`. keep = 0 gives it back.
 GatedDeltaState gated_delta_commit(
     const GatedDeltaState& state, const GatedDeltaTape& tape, const GatedDeltaSpec& spec, int row_begin, int keep);
 

@@ -48,16 +48,10 @@ GatedDeltaOutput run_rows(const Case& c, const GatedDeltaState& state, int begin
   return out;
 }
 
-GatedDeltaState committed(
-    const Case& c, const GatedDeltaState& state, const GatedDeltaTape& tape, int begin, int keep) {
-  return gated_delta_settled(gated_delta_commit(state, tape, c.spec, begin, keep), c.spec);
-}
-
-// The tape without its final states: a commit of it must replay.
-GatedDeltaTape without_final(GatedDeltaTape tape) {
-  tape.segments.clear();
-  tape.final.clear();
-  return tape;
+// The state after `keep` rows of a segment, nothing owed.
+GatedDeltaState committed(const Case& c, const GatedDeltaOutput& out, int keep, size_t segment = 0) {
+  auto next = gated_delta_commit(out.before[segment], out.tape, c.spec, out.tape.segments[segment].begin, keep);
+  return gated_delta_settled(next, c.spec);
 }
 
 bool same_state(const GatedDeltaState& a, const GatedDeltaState& b) {
@@ -68,7 +62,7 @@ bool same_state(const GatedDeltaState& a, const GatedDeltaState& b) {
 GatedDeltaState step_by_step(const Case& c, int count) {
   GatedDeltaState state = c.state;
   for (int i = 0; i < count; ++i) {
-    state = committed(c, state, run_rows(c, state, i, 1).tape, 0, 1);
+    state = committed(c, run_rows(c, state, i, 1), 1);
   }
   return state;
 }
@@ -101,7 +95,7 @@ TEST_CASE("gated_delta: outputs and states agree with the float64 reference") {
       GatedDeltaStateReference reference{doubles(c.state.recurrent), doubles(c.state.conv)};
       std::vector<double> y = gated_delta_reference(in, spec, rows, reference);
       auto out = run_rows(c, c.state, 0, rows);
-      auto state = committed(c, c.state, out.tape, 0, rows);
+      auto state = committed(c, out, rows);
       CHECK(testing::distance(out.y, y) < 1e-5);
       CHECK(testing::distance(state.recurrent, reference.recurrent) < 1e-5);
       CHECK(testing::distance(state.conv, reference.conv) == 0.0);
@@ -129,7 +123,7 @@ TEST_CASE("gated_delta: at the start of a sequence, with large gates and near-ze
   std::vector<double> y = gated_delta_reference(in, c.spec, 5, reference);
   auto out = run_rows(c, zero, 0, 5);
   CHECK(testing::distance(out.y, y) < 1e-5);
-  CHECK(testing::distance(committed(c, zero, out.tape, 0, 5).recurrent, reference.recurrent) < 1e-6);
+  CHECK(testing::distance(committed(c, out, 5).recurrent, reference.recurrent) < 1e-6);
 }
 
 TEST_CASE("gated_delta: rows and states have the same bits in every chunking") {
@@ -137,7 +131,7 @@ TEST_CASE("gated_delta: rows and states have the same bits in every chunking") {
     constexpr int rows = 17;
     Case c = make_case(spec, rows, 7);
     auto whole = run_rows(c, c.state, 0, rows);
-    GatedDeltaState end = committed(c, c.state, whole.tape, 0, rows);
+    GatedDeltaState end = committed(c, whole, rows);
     for (int chunk : {1, 2, 3, 8, 16}) {
       CAPTURE(chunk);
       GatedDeltaState state = c.state;
@@ -145,7 +139,7 @@ TEST_CASE("gated_delta: rows and states have the same bits in every chunking") {
         int count = std::min(chunk, rows - at);
         auto out = run_rows(c, state, at, count);
         REQUIRE(same_bits(out.y, row_range(whole.y, at, count)));
-        state = committed(c, state, out.tape, 0, count);
+        state = committed(c, out, count);
       }
       REQUIRE(same_state(state, end));
     }
@@ -154,48 +148,93 @@ TEST_CASE("gated_delta: rows and states have the same bits in every chunking") {
 
 TEST_CASE("gated_delta_commit: every keep gives the state of a run that never saw the rest") {
   for (const auto& spec : specs()) {
-    constexpr int rows = 9;
-    Case c = make_case(spec, rows, 5);
-    auto out = run_rows(c, c.state, 0, rows);
-    GatedDeltaState previous = c.state;
-    for (int keep = 0; keep <= rows; ++keep) {
-      CAPTURE(keep);
-      GatedDeltaState state = committed(c, c.state, out.tape, 0, keep);
-      CHECK(same_state(state, step_by_step(c, keep)));
-      CHECK(same_state(state, committed(c, c.state, without_final(out.tape), 0, keep)));
-      if (keep > 0) {
-        CHECK_FALSE(same_state(state, previous)); // each step moves the state
-        CHECK_FALSE(same_bits(state.conv, previous.conv));
+    // Rows that are owed, and rows after which the state is made.
+    for (int rows : {9, 16, 17, 33}) {
+      Case c = make_case(spec, rows, 5);
+      auto out = run_rows(c, c.state, 0, rows);
+      CHECK(out.tape.segments[0].recurrent.has_value() == (rows > most_owed_rows));
+      GatedDeltaState previous = c.state;
+      GatedDeltaState expected = c.state;
+      for (int keep = 0; keep <= rows; ++keep) {
+        CAPTURE(rows);
+        CAPTURE(keep);
+        if (keep > 0) {
+          expected = committed(c, run_rows(c, expected, keep - 1, 1), 1);
+        }
+        GatedDeltaState state = committed(c, out, keep);
+        REQUIRE(same_state(state, expected));
+        if (keep > 0) {
+          CHECK_FALSE(same_state(state, previous)); // each step moves the state
+          CHECK_FALSE(same_bits(state.conv, previous.conv));
+        }
+        previous = state;
       }
-      previous = state;
+      // A state that somebody else holds is left alone.
+      CHECK(same_state(c.state, make_case(spec, rows, 5).state));
     }
-    // A commit replaces the state and leaves the old one alone.
-    CHECK(same_state(c.state, make_case(spec, rows, 5).state));
   }
 }
 
-TEST_CASE("gated_delta: the final state of a segment is the replayed one, and a commit of all its rows takes it") {
+TEST_CASE("gated_delta: a commit of all rows of a long segment takes its last state, without a copy") {
   for (const auto& spec : specs()) {
-    for (int rows = 1; rows <= 17; ++rows) {
-      CAPTURE(spec.key_dim);
-      CAPTURE(rows);
-      // Two sequences in one pass, of different lengths.
-      int first = 18 - rows;
-      Case c = make_case(spec, first + rows, 40 + static_cast<uint32_t>(rows));
-      Case other = make_case(spec, 1, 90);
-      auto out = gated_delta(c.qkv, c.z, c.b, c.a, c.weights, spec, {{0, first, other.state}, {first, rows, c.state}});
-      REQUIRE(out.tape.final.size() == 2);
-      for (auto [segment, begin, count, before] : {std::tuple{0, 0, first, other.state}, {1, first, rows, c.state}}) {
-        GatedDeltaState replayed = committed(c, before, without_final(out.tape), begin, count);
-        CHECK(same_state(out.tape.final[segment], replayed));
-        GatedDeltaState taken = committed(c, before, out.tape, begin, count);
-        CHECK(same_state(taken, replayed));
-        CHECK(taken.recurrent.data<float>() == out.tape.final[segment].recurrent.data<float>()); // no copy
-        if (count > 1) {
-          CHECK_FALSE(same_bits(committed(c, before, out.tape, begin, count - 1).recurrent, replayed.recurrent));
-        }
-      }
+    // Two sequences in one pass, of different lengths.
+    constexpr int first = 5;
+    constexpr int rows = 21;
+    Case c = make_case(spec, first + rows, 40);
+    Case other = make_case(spec, 1, 90);
+    auto out = gated_delta(c.qkv, c.z, c.b, c.a, c.weights, spec, {{0, first, other.state}, {first, rows, c.state}});
+    REQUIRE(out.tape.segments.size() == 2);
+    CHECK_FALSE(out.tape.segments[0].recurrent);
+    GatedDeltaState taken = committed(c, out, rows, 1);
+    CHECK(taken.recurrent.data<float>() == out.tape.segments[1].recurrent->data<float>());
+    GatedDeltaState expected = c.state;
+    for (int i = 0; i < rows; ++i) {
+      expected = committed(c, run_rows(c, expected, first + i, 1), 1);
     }
+    CHECK(same_state(taken, expected));
+  }
+}
+
+TEST_CASE("gated_delta: what is owed is applied in place, but never to a state that somebody else holds") {
+  for (const auto& spec : specs()) {
+    Case c = make_case(spec, 8, 33);
+    auto forward = [&](GatedDeltaState state, int begin, int rows) {
+      std::vector<GatedDeltaSegment> segments;
+      segments.push_back({0, rows, std::move(state)});
+      return gated_delta(row_range(c.qkv, begin, rows), row_range(c.z, begin, rows), row_range(c.b, begin, rows),
+                         row_range(c.a, begin, rows), c.weights, spec, std::move(segments));
+    };
+    auto start = [&] {
+      auto out = run_rows(c, c.state, 0, 3);
+      GatedDeltaState state = gated_delta_commit(out.before[0], out.tape, spec, 0, 2);
+      state.recurrent = mx::multiply(state.recurrent, mx::array(1.0f)); // memory of its own
+      mx::eval(state.recurrent);
+      return state;
+    };
+    GatedDeltaState expected = step_by_step(c, 2);
+    GatedDeltaState alone = start();
+    const float* memory = alone.recurrent.data<float>();
+    auto out = forward(std::move(alone), 2, 4);
+    CHECK(out.before[0].recurrent.data<float>() == memory);
+    CHECK_FALSE(out.before[0].owed);
+    CHECK(same_state(out.before[0], expected));
+
+    GatedDeltaState held = start();
+    GatedDeltaState fork = held;
+    auto other = forward(std::move(held), 2, 4);
+    CHECK(other.before[0].recurrent.data<float>() != fork.recurrent.data<float>());
+    CHECK(same_bits(other.y, out.y));
+    CHECK(same_state(gated_delta_settled(fork, spec), expected));
+    CHECK(same_bits(forward(std::move(fork), 2, 4).y, out.y));
+    // Nothing owed: nothing is written, whoever holds it.
+    GatedDeltaState settled = out.before[0];
+    CHECK(forward(settled, 2, 4).before[0].recurrent.data<float>() == settled.recurrent.data<float>());
+    // A long segment makes a new state and leaves what is owed to who keeps none of it.
+    auto longer = make_case(spec, 20, 33);
+    GatedDeltaState owing = start();
+    auto chunk = run_rows(longer, owing, 0, 20);
+    CHECK(chunk.before[0].owed);
+    CHECK(same_state(committed(longer, chunk, 0), expected));
   }
 }
 
@@ -215,7 +254,7 @@ TEST_CASE("gated_delta: a ragged batch gives each sequence its lone bits, beside
     auto lone = run_rows(a, a.state, 0, 5);
     CHECK(same_bits(row_range(out.y, 8, 5), lone.y));
     for (int keep : {0, 1, 3, 5}) {
-      CHECK(same_state(committed(a, a.state, out.tape, 8, keep), committed(a, a.state, lone.tape, 0, keep)));
+      CHECK(same_state(committed(a, out, keep, 1), committed(a, lone, keep)));
     }
     if (!spoilt) {
       CHECK(same_bits(row_range(out.y, 0, 8), run_rows(b, b.state, 0, 8).y));
@@ -226,16 +265,24 @@ TEST_CASE("gated_delta: a ragged batch gives each sequence its lone bits, beside
 TEST_CASE("gated_delta: the same bits with 1, 2 and 3 threads and on every instruction set") {
   for (const auto& spec : specs()) {
     Case c = make_case(spec, 4, 9);
+    Case many = make_case(spec, 40, 9);
     std::vector<mx::array> first;
     testing::on_all_machines([&](Isa isa, int threads) {
       CAPTURE(isa_name(isa));
       CAPTURE(threads);
       auto out = run_rows(c, c.state, 0, 4);
-      auto state = committed(c, c.state, out.tape, 0, 3);
+      auto state = committed(c, out, 3);
       const GatedDeltaUpdates& steps = out.tape.steps->updates;
-      const GatedDeltaState& last = out.tape.final[0];
-      std::vector<mx::array> now = {out.y,          steps.k,   steps.delta,     steps.decay,
-                                    last.recurrent, last.conv, state.recurrent, state.conv};
+      auto longer = run_rows(many, state, 0, 40);
+      std::vector<mx::array> now = {out.y,
+                                    steps.k,
+                                    steps.delta,
+                                    steps.decay,
+                                    out.tape.segments[0].conv,
+                                    state.recurrent,
+                                    state.conv,
+                                    longer.y,
+                                    *longer.tape.segments[0].recurrent};
       if (first.empty()) {
         first = now;
       }
@@ -257,17 +304,15 @@ TEST_CASE("gated_delta: rows that are owed give the bits of rows that were appli
       for (int keep : {1, 2, 3}) {
         CAPTURE(keep);
         GatedDeltaState state = c.state;
-        int most = 0;
-        // Every round computes four rows and keeps `keep`: 8 owed rows at most, then they are applied.
+        // Every round computes four rows, after which `keep` of them are owed.
         for (int at = 0; at + keep <= rounds; at += keep) {
           auto out = run_rows(c, state, at, rows);
           CHECK(same_bits(out.y, run_rows(c, step_by_step(c, at), at, rows).y));
-          state = gated_delta_commit(state, out.tape, spec, 0, keep);
-          most = std::max(most, state.owed ? state.owed->k.shape(0) : 0);
+          state = gated_delta_commit(out.before[0], out.tape, spec, 0, keep);
+          REQUIRE(state.owed);
+          CHECK(state.owed->count == keep);
           CHECK(same_state(gated_delta_settled(state, spec), step_by_step(c, at + keep)));
         }
-        CHECK(most > keep);
-        CHECK(most <= most_owed_rows);
       }
     });
   }
@@ -303,13 +348,16 @@ TEST_CASE("gated_delta: wrong inputs") {
   CHECK(message(c, {{-1, 1, c.state}}) == rows);
   CHECK(message(c, {{0, 0, c.state}}) == rows);
   auto out = run_rows(c, c.state, 0, 3);
-  for (auto [begin, keep] : {std::pair{0, 4}, {1, 3}, {-1, 1}, {0, -1}}) {
-    CHECK(error_of([&, begin = begin, keep = keep] { committed(c, c.state, out.tape, begin, keep); }) ==
+  for (auto [begin, keep] : {std::pair{0, 4}, {1, 2}, {-1, 1}, {0, -1}}) {
+    CHECK(error_of([&, begin = begin, keep = keep] { gated_delta_commit(c.state, out.tape, spec, begin, keep); }) ==
           "[gated_delta] the tape has no such rows.");
   }
-  out.tape.steps.reset();
-  CHECK(same_state(committed(c, c.state, out.tape, 0, 3), out.tape.final[0]));
-  CHECK(error_of([&] { committed(c, c.state, out.tape, 0, 2); }) ==
+  Case many = make_case(spec, 20, 1);
+  auto dropped = run_rows(many, many.state, 0, 20);
+  auto all = committed(many, dropped, 20);
+  dropped.tape.steps.reset();
+  CHECK(same_state(committed(many, dropped, 20), all));
+  CHECK(error_of([&] { committed(many, dropped, 2); }) ==
         "[gated_delta] the tape's steps were dropped: a segment is kept whole or not at all.");
 }
 
@@ -320,7 +368,7 @@ TEST_CASE("gated_delta: the stock form agrees to f32 rounding and depends on no 
     auto out = run_rows(c, c.state, 0, rows);
     auto stock = gated_delta_mlx(c.qkv, c.z, c.b, c.a, c.weights, spec, c.state, cpu_stream());
     CHECK(testing::distance(stock.y, doubles(out.y)) < 1e-5);
-    CHECK(testing::distance(stock.state.recurrent, doubles(committed(c, c.state, out.tape, 0, rows).recurrent)) < 1e-5);
+    CHECK(testing::distance(stock.state.recurrent, doubles(committed(c, out, rows).recurrent)) < 1e-5);
     GatedDeltaState state = c.state;
     for (int at = 0; at < rows; ++at) {
       auto one = gated_delta_mlx(row_range(c.qkv, at, 1), row_range(c.z, at, 1), row_range(c.b, at, 1),

@@ -74,11 +74,12 @@ std::vector<kernels::AttentionSegment> attention_segments(const std::vector<Trun
   return result;
 }
 
+// The states are handed over, so that what they owe can be applied in place.
 std::vector<kernels::GatedDeltaSegment> gated_delta_segments(const std::vector<TrunkSegment>& segments, size_t state) {
   std::vector<kernels::GatedDeltaSegment> result;
   result.reserve(segments.size());
   for (const auto& segment : segments) {
-    result.push_back({segment.begin, segment.count, segment.sequence->gated_delta[state]});
+    result.push_back({segment.begin, segment.count, std::move(segment.sequence->gated_delta[state])});
     if (fault("chunk-seam") && segment.count > 1) {
       result.back().state.conv = kernels::gated_delta_zero_state(segment.sequence->model->spec.gated_delta).conv;
     }
@@ -112,6 +113,9 @@ TrunkRows trunk_forward(const Model& model,
       auto y = project(x, {&delta.qkv, &delta.z, &delta.b, &delta.a}, &layer.input_norm);
       auto out = kernels::gated_delta(y[0], y[1], y[2], y[3], delta.weights, spec.gated_delta,
                                       gated_delta_segments(segments, tapes.size()));
+      for (size_t i = 0; i < segments.size(); ++i) {
+        segments[i].sequence->gated_delta[tapes.size()] = std::move(out.before[i]);
+      }
       x = linear_add(out.y, delta.out, x);
       if (whole) {
         out.tape.steps.reset();

@@ -7,12 +7,12 @@
 namespace mtplx::native {
 
 struct TrunkSegment {
-  const Sequence* sequence; // positions continue from its length
+  Sequence* sequence; // positions continue from its length
   int begin;
   int count;
 };
 
-// ids i32 [R]. Reads the committed state of the sequences and writes none. whole: see TrunkRows.
+// ids i32 [R]. The sequences keep their committed state; rows that it owes are applied. whole: see TrunkRows.
 TrunkRows trunk_forward(const Model& model,
                         const mx::array& ids,
                         const std::vector<TrunkSegment>& segments,

@@ -23,7 +23,7 @@ struct KvCache {
 using RowRange = kernels::RowsPart;
 
 // A prompt's chunk longer than this is kept whole or not at all, so that no layer holds what a part would need.
-inline constexpr int most_rows_in_parts = 16;
+inline constexpr int most_rows_in_parts = kernels::most_owed_rows;
 
 // What the trunk gives for the rows of a batch.
 struct TrunkRows {

@@ -7,15 +7,13 @@
 
 namespace mtplx::kernels {
 
-void conv_after(
-    const GatedDeltaSpec& g, const mx::array& past, const mx::array& qkv, int row_begin, int keep, mx::array& out) {
+void conv_after(const GatedDeltaSpec& g, const float* past, const float* rows, int keep, float* out) {
   size_t channels = channels_of(g);
-  int rows = g.conv_kernel - 1;
-  for (int t = 0; t < rows; ++t) {
-    int at = keep - rows + t;
-    const float* from =
-        at < 0 ? past.data<float>() + (keep + t) * channels : qkv.data<float>() + (row_begin + at) * channels;
-    std::memcpy(out.data<float>() + t * channels, from, channels * sizeof(float));
+  int old = g.conv_kernel - 1;
+  for (int t = 0; t < old; ++t) {
+    int at = keep - old + t;
+    const float* from = at < 0 ? past + (keep + t) * channels : rows + at * channels;
+    std::memcpy(out + t * channels, from, channels * sizeof(float));
   }
 }
 
@@ -24,11 +22,12 @@ namespace {
 // A key dim's state stands alone in a replay: 16 KB a task with 128 value dims.
 constexpr int keys_a_task = 32;
 
-enum Input { in_recurrent, in_k, in_delta, in_decay };
-
-void replay(const GatedDeltaSpec& g, const std::vector<mx::array>& in, mx::array& out) {
+void replay(const GatedDeltaSpec& g, const GatedDeltaOwed& owed, const float* from, float* to) {
   size_t keys = static_cast<size_t>(g.key_heads) * g.key_dim;
   size_t values = static_cast<size_t>(g.value_heads) * g.value_dim;
+  const float* k = owed.rows.k.data<float>() + owed.begin * keys;
+  const float* delta = owed.rows.delta.data<float>() + owed.begin * values;
+  const float* decay = owed.rows.decay.data<float>() + static_cast<size_t>(owed.begin) * g.value_heads;
   int parts = (g.key_dim + keys_a_task - 1) / keys_a_task;
   auto kernel = MTPLX_SELECT_ISA(delta_replay);
   parallel_for(g.value_heads * parts, [&](int task) {
@@ -39,35 +38,16 @@ void replay(const GatedDeltaSpec& g, const std::vector<mx::array>& in, mx::array
     kernel({.key_begin = begin,
             .key_end = std::min(begin + keys_a_task, g.key_dim),
             .value_dim = g.value_dim,
-            .rows = in[in_k].shape(0),
-            .from = in[in_recurrent].data<float>() + state,
-            .to = out.data<float>() + state,
-            .k = in[in_k].data<float>() + static_cast<size_t>(key_head) * g.key_dim,
+            .rows = owed.count,
+            .from = from + state,
+            .to = to + state,
+            .k = k + static_cast<size_t>(key_head) * g.key_dim,
             .key_stride = keys,
-            .u = in[in_delta].data<float>() + static_cast<size_t>(head) * g.value_dim,
+            .u = delta + static_cast<size_t>(head) * g.value_dim,
             .u_stride = values,
-            .decay = in[in_decay].data<float>() + head,
+            .decay = decay + head,
             .gate_stride = static_cast<size_t>(g.value_heads)});
   });
-}
-
-// The tape's state after all rows of a segment, if these are they.
-const GatedDeltaState* final_state(const GatedDeltaTape& tape, int row_begin, int keep) {
-  for (size_t i = 0; i < tape.segments.size(); ++i) {
-    if (tape.segments[i].begin == row_begin && tape.segments[i].count == keep) {
-      return &tape.final[i];
-    }
-  }
-  return nullptr;
-}
-
-// `old` rows of a, then `count` of b from `begin` on.
-void join(const mx::array* a, int old, const mx::array& b, int begin, int count, mx::array& out) {
-  size_t width = out.size() / static_cast<size_t>(old + count);
-  if (a) {
-    std::memcpy(out.data<float>(), a->data<float>(), old * width * sizeof(float));
-  }
-  std::memcpy(out.data<float>() + old * width, b.data<float>() + begin * width, count * width * sizeof(float));
 }
 
 } // namespace
@@ -76,10 +56,12 @@ GatedDeltaState gated_delta_settled(const GatedDeltaState& state, const GatedDel
   if (!state.owed) {
     return state;
   }
-  const auto& [k, delta, decay] = *state.owed;
-  return {cpu_task1("gated_delta_settle", {state.recurrent, k, delta, decay},
+  const GatedDeltaOwed& owed = *state.owed;
+  return {cpu_task1("gated_delta_settle", {state.recurrent, owed.rows.k, owed.rows.delta, owed.rows.decay},
                     {state.recurrent.shape(), mx::float32, Life::state},
-                    [&](const std::vector<mx::array>& in, std::vector<mx::array>& out) { replay(spec, in, out[0]); }),
+                    [&](const auto& in, std::vector<mx::array>& out) {
+                      replay(spec, owed, in[0].template data<float>(), out[0].data<float>());
+                    }),
           state.conv};
 }
 
@@ -89,31 +71,26 @@ GatedDeltaState gated_delta_commit(
   if (keep == 0) {
     return state;
   }
-  if (const GatedDeltaState* last = final_state(tape, row_begin, keep)) {
-    return *last;
+  auto segment = std::find_if(tape.segments.begin(), tape.segments.end(),
+                              [&](const GatedDeltaTapeSegment& s) { return s.begin == row_begin && s.count >= keep; });
+  check_gated_delta(segment != tape.segments.end(), "the tape has no such rows.");
+  bool all = keep == segment->count;
+  if (all && segment->recurrent) {
+    return {*segment->recurrent, segment->conv};
   }
   check_gated_delta(tape.steps.has_value(), "the tape's steps were dropped: a segment is kept whole or not at all.");
-  const auto& [qkv, updates] = *tape.steps;
-  check_gated_delta(row_begin + keep <= qkv.shape(0), "the tape has no such rows.");
-  int old = state.owed ? state.owed->k.shape(0) : 0;
-  int rows = old + keep;
-  std::vector<mx::array> inputs = {state.conv, qkv, updates.k, updates.delta, updates.decay};
-  if (state.owed) {
-    inputs.insert(inputs.end(), {state.owed->k, state.owed->delta, state.owed->decay});
-  }
-  auto out = cpu_task("gated_delta_commit", inputs,
-                      {{state.conv.shape(), mx::float32},
-                       {{rows, spec.key_heads, spec.key_dim}, mx::float32},
-                       {{rows, spec.value_heads, spec.value_dim}, mx::float32},
-                       {{rows, spec.value_heads}, mx::float32}},
-                      [&](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-                        conv_after(spec, in[0], in[1], row_begin, keep, out[0]);
-                        for (size_t i = 1; i < out.size(); ++i) {
-                          join(old ? &in[i + 4] : nullptr, old, in[i + 1], row_begin, keep, out[i]);
-                        }
-                      });
-  GatedDeltaState next{state.recurrent, out[0], GatedDeltaUpdates{out[1], out[2], out[3]}};
-  return rows > most_owed_rows ? gated_delta_settled(next, spec) : next;
+  // Of more than most_owed_rows: the forward left what the state before owes.
+  GatedDeltaState settled = gated_delta_settled(state, spec);
+  mx::array conv = all ? segment->conv
+                       : cpu_task1("gated_delta_commit", {state.conv, tape.steps->qkv},
+                                   {state.conv.shape(), mx::float32}, [&](const auto& in, std::vector<mx::array>& out) {
+                                     const float* rows = in[1].template data<float>() +
+                                                         static_cast<size_t>(row_begin) * channels_of(spec);
+                                     conv_after(spec, in[0].template data<float>(), rows, keep, out[0].data<float>());
+                                   });
+  GatedDeltaState next{std::move(settled.recurrent), std::move(conv),
+                       GatedDeltaOwed{tape.steps->updates, row_begin, keep}};
+  return keep > most_owed_rows ? gated_delta_settled(next, spec) : next;
 }
 
 } // namespace mtplx::kernels

@@ -17,8 +17,7 @@ inline void check_gated_delta(bool ok, const char* message) {
   }
 }
 
-// Conv rows after `keep` rows from row_begin on: of the old ones `past` and of qkv, the last taps - 1.
-void conv_after(
-    const GatedDeltaSpec& g, const mx::array& past, const mx::array& qkv, int row_begin, int keep, mx::array& out);
+// Conv rows after `keep` of `rows`: of the old ones `past` and of these, the last taps - 1.
+void conv_after(const GatedDeltaSpec& g, const float* past, const float* rows, int keep, float* out);
 
 } // namespace mtplx::kernels

@@ -26,6 +26,9 @@ MTPLX_DECLARE_ISA(void,
 // y = x / sqrt(sum x^2 + 1e-6) * scale over dim (a multiple of 16).
 MTPLX_DECLARE_ISA(void, l2_normalise, (const float* x, int dim, float scale, float* y))
 
+// The sum of x y over dim (a multiple of 16).
+MTPLX_DECLARE_ISA(float, dot, (const float* x, const float* y, int dim))
+
 // `width` (a multiple of 16) value dims of one head for `rows` rows.
 struct DeltaChunk {
   int key_dim;
@@ -33,7 +36,8 @@ struct DeltaChunk {
   int rows;
   float* scratch;    // [key_dim, delta_chunk]
   const float* from; // the state before, [key_dim, width], rows `state_stride` apart
-  float* to;         // the state after; may be `from`
+  float* settled;    // gets it with the owed rows applied; may be `from`, null where not wanted
+  float* to;         // gets the state after the last row; null where not wanted
   size_t state_stride;
   // Rows that the state before owes: their k [key_dim], u [width] and decay, so far apart.
   int owed_rows;
@@ -41,9 +45,10 @@ struct DeltaChunk {
   size_t owed_k_stride;
   const float* owed_u;
   const float* owed_decay;
-  const float* q; // [rows, key_dim]
-  const float* k; // [rows, key_dim]
-  const float* v; // [rows, width], `v_stride` apart
+  const float* q;  // [rows, key_dim]
+  const float* k;  // [rows, key_dim]
+  const float* kq; // [rows], k . q
+  const float* v;  // [rows, width], `v_stride` apart
   size_t v_stride;
   const float* beta;  // [rows]
   const float* decay; // [rows], `gate_stride` apart
@@ -53,8 +58,8 @@ struct DeltaChunk {
   size_t y_stride;    // of u and owed_u too
 };
 
-// The recurrence, one row after the other: S = g S; u = beta (v - S k); S = S + k u; y = S q. Writes u and y. The
-// second half of a row and the first half of the next share one pass over the state.
+// The recurrence, one row after the other, S the state before a row: u = beta (v - g (S k)); y = g (S q) + (k . q) u;
+// then S = g S + k u, which is applied on the way to the next row's sums. Writes u and y.
 MTPLX_DECLARE_ISA(void, delta_rows, (const DeltaChunk& chunk))
 
 // The state updates of one head alone, from known u, for key dims key_begin .. key_end.

@@ -39,6 +39,14 @@ void l2_normalise(const float* x, int dim, float scale, float* y) {
   }
 }
 
+float dot(const float* x, const float* y, int dim) {
+  f32x16 sum = zero();
+  for (int i = 0; i < dim; i += 16) {
+    sum = fma(load(x + i), load(y + i), sum);
+  }
+  return sum_lanes(sum);
+}
+
 namespace {
 
 // Vectors of 16 value dims that one pass steps through time: as many chains of sums as hide the latency of one, while
@@ -57,132 +65,175 @@ struct Vectors {
   f32x16 v[Lanes];
 };
 
+// S k and S q of a row.
 template <int Lanes>
-MTPLX_INLINE Vectors<Lanes> delta_of(const DeltaChunk& c, int row, const Vectors<Lanes>& dot) {
-  Vectors<Lanes> delta;
-  f32x16 beta = splat(c.beta[row]);
-  for (int l = 0; l < Lanes; ++l) {
-    delta.v[l] = beta * (load(c.v + row * c.v_stride + 16 * l) - dot.v[l]);
-    store(c.u + row * c.y_stride + 16 * l, delta.v[l]);
+struct Sums {
+  f32x16 k[Lanes];
+  f32x16 q[Lanes];
+
+  MTPLX_INLINE void clear() {
+    for (int l = 0; l < Lanes; ++l) {
+      k[l] = q[l] = zero();
+    }
   }
-  return delta;
+  MTPLX_INLINE void add(const Vectors<Lanes>& s, f32x16 kd, f32x16 qd) {
+    for (int l = 0; l < Lanes; ++l) {
+      k[l] = fma(s.v[l], kd, k[l]);
+      q[l] = fma(s.v[l], qd, q[l]);
+    }
+  }
+};
+
+// y and u of a row; gives u.
+template <int Lanes>
+MTPLX_INLINE Vectors<Lanes> finish(const DeltaChunk& c, int row, const Sums<Lanes>& sums) {
+  f32x16 beta = splat(c.beta[row]);
+  f32x16 g = splat(c.decay[row * c.gate_stride]);
+  f32x16 kq = splat(c.kq[row]);
+  Vectors<Lanes> u;
+  for (int l = 0; l < Lanes; ++l) {
+    u.v[l] = beta * (load(c.v + row * c.v_stride + 16 * l) - g * sums.k[l]);
+    store(c.u + row * c.y_stride + 16 * l, u.v[l]);
+    store(c.y + row * c.y_stride + 16 * l, fma(kq, u.v[l], g * sums.q[l]));
+  }
+  return u;
 }
 
-// The first row up to its u, after the rows that are owed. The scratch then holds g S.
-template <int Lanes, bool owed>
-MTPLX_INLINE Vectors<Lanes> enter(const DeltaChunk& c) {
-  f32x16 g = splat(c.decay[0]);
-  Vectors<Lanes> dot;
+// S = g S + k u at one key dim.
+template <int Lanes>
+MTPLX_INLINE void update(Vectors<Lanes>& s, f32x16 g, f32x16 kd, const Vectors<Lanes>& u) {
   for (int l = 0; l < Lanes; ++l) {
-    dot.v[l] = zero();
+    s.v[l] = fma(u.v[l], kd, g * s.v[l]);
+  }
+}
+
+template <int Lanes>
+MTPLX_INLINE Vectors<Lanes> load_lanes(const float* from) {
+  Vectors<Lanes> x;
+  for (int l = 0; l < Lanes; ++l) {
+    x.v[l] = load(from + 16 * l);
+  }
+  return x;
+}
+
+template <int Lanes>
+MTPLX_INLINE void store_lanes(float* to, const Vectors<Lanes>& x) {
+  for (int l = 0; l < Lanes; ++l) {
+    store(to + 16 * l, x.v[l]);
+  }
+}
+
+// How many rows the state before owes, as far as it is worth a loop of its own.
+enum class Owed { none, one, several };
+
+// From the state before to the first row's u. `more`: the scratch then holds the state.
+template <int Lanes, Owed owed, bool more>
+MTPLX_INLINE Vectors<Lanes> enter(const DeltaChunk& c) {
+  Sums<Lanes> sums;
+  sums.clear();
+  Vectors<Lanes> owed_u;
+  f32x16 owed_g = zero();
+  if constexpr (owed == Owed::one) {
+    owed_u = load_lanes<Lanes>(c.owed_u);
+    owed_g = splat(c.owed_decay[0]);
   }
   for (int d = 0; d < c.key_dim; ++d) {
     const float* from = c.from + d * c.state_stride;
-    float* to = c.scratch + d * delta_chunk;
-    f32x16 kd = splat(c.k[d]);
     for (int l = 0; l < Lanes; ++l) {
       __builtin_prefetch(from + ahead * c.state_stride + 16 * l);
     }
-    Vectors<Lanes> s;
-    for (int l = 0; l < Lanes; ++l) {
-      s.v[l] = load(from + 16 * l);
-    }
-    if constexpr (owed) {
+    Vectors<Lanes> s = load_lanes<Lanes>(from);
+    if constexpr (owed == Owed::one) {
+      update(s, owed_g, splat(c.owed_k[d]), owed_u);
+    } else if constexpr (owed == Owed::several) {
       for (int row = 0; row < c.owed_rows; ++row) {
-        const float* u = c.owed_u + row * c.y_stride;
-        f32x16 owed_k = splat(c.owed_k[row * c.owed_k_stride + d]);
-        f32x16 decay = splat(c.owed_decay[row * c.gate_stride]);
-        for (int l = 0; l < Lanes; ++l) {
-          s.v[l] = fma(load(u + 16 * l), owed_k, decay * s.v[l]);
-        }
+        update(s, splat(c.owed_decay[row * c.gate_stride]), splat(c.owed_k[row * c.owed_k_stride + d]),
+               load_lanes<Lanes>(c.owed_u + row * c.y_stride));
       }
     }
-    for (int l = 0; l < Lanes; ++l) {
-      f32x16 x = g * s.v[l];
-      store(to + 16 * l, x);
-      dot.v[l] = fma(x, kd, dot.v[l]);
+    if (owed != Owed::none && c.settled) {
+      store_lanes(c.settled + d * c.state_stride, s);
     }
+    if constexpr (more) {
+      store_lanes(c.scratch + d * delta_chunk, s);
+    }
+    sums.add(s, splat(c.k[d]), splat(c.q[d]));
   }
-  return delta_of(c, 0, dot);
+  return finish(c, 0, sums);
 }
 
-// The rest of `row` and the next row up to its u.
-template <int Lanes>
-MTPLX_INLINE Vectors<Lanes> advance(const DeltaChunk& c, int row, const Vectors<Lanes>& delta) {
-  const float* k = c.k + static_cast<size_t>(row) * c.key_dim;
+// What row - 1 leaves of the state, and `row` up to its u.
+template <int Lanes, bool more>
+MTPLX_INLINE Vectors<Lanes> advance(const DeltaChunk& c, int row, const Vectors<Lanes>& u) {
+  const float* last_k = c.k + static_cast<size_t>(row - 1) * c.key_dim;
+  const float* k = last_k + c.key_dim;
   const float* q = c.q + static_cast<size_t>(row) * c.key_dim;
-  const float* next_k = k + c.key_dim;
-  f32x16 g = splat(c.decay[(row + 1) * c.gate_stride]);
-  Vectors<Lanes> dot;
-  Vectors<Lanes> out;
-  for (int l = 0; l < Lanes; ++l) {
-    dot.v[l] = out.v[l] = zero();
-  }
+  f32x16 g = splat(c.decay[(row - 1) * c.gate_stride]);
+  Sums<Lanes> sums;
+  sums.clear();
   for (int d = 0; d < c.key_dim; ++d) {
     float* state = c.scratch + d * delta_chunk;
-    f32x16 kd = splat(k[d]);
-    f32x16 qd = splat(q[d]);
-    f32x16 nd = splat(next_k[d]);
-    for (int l = 0; l < Lanes; ++l) {
-      f32x16 x = fma(delta.v[l], kd, load(state + 16 * l));
-      out.v[l] = fma(x, qd, out.v[l]);
-      x = g * x;
-      store(state + 16 * l, x);
-      dot.v[l] = fma(x, nd, dot.v[l]);
+    Vectors<Lanes> s = load_lanes<Lanes>(state);
+    update(s, g, splat(last_k[d]), u);
+    if constexpr (more) {
+      store_lanes(state, s);
     }
+    sums.add(s, splat(k[d]), splat(q[d]));
   }
-  for (int l = 0; l < Lanes; ++l) {
-    store(c.y + row * c.y_stride + 16 * l, out.v[l]);
-  }
-  return delta_of(c, row + 1, dot);
+  return finish(c, row, sums);
 }
 
-// The rest of the last row; the state goes out.
+// The state after the last row goes out.
 template <int Lanes>
-MTPLX_INLINE void leave(const DeltaChunk& c, const Vectors<Lanes>& delta) {
+MTPLX_INLINE void leave(const DeltaChunk& c, const Vectors<Lanes>& u) {
   int row = c.rows - 1;
   const float* k = c.k + static_cast<size_t>(row) * c.key_dim;
-  const float* q = c.q + static_cast<size_t>(row) * c.key_dim;
-  Vectors<Lanes> out;
-  for (int l = 0; l < Lanes; ++l) {
-    out.v[l] = zero();
-  }
+  f32x16 g = splat(c.decay[row * c.gate_stride]);
   for (int d = 0; d < c.key_dim; ++d) {
-    const float* from = c.scratch + d * delta_chunk;
     float* to = c.to + d * c.state_stride;
-    f32x16 kd = splat(k[d]);
-    f32x16 qd = splat(q[d]);
     for (int l = 0; l < Lanes; ++l) {
       __builtin_prefetch(to + ahead * c.state_stride + 16 * l, 1);
     }
-    for (int l = 0; l < Lanes; ++l) {
-      f32x16 x = fma(delta.v[l], kd, load(from + 16 * l));
-      store(to + 16 * l, x);
-      out.v[l] = fma(x, qd, out.v[l]);
-    }
+    Vectors<Lanes> s = load_lanes<Lanes>(c.scratch + d * delta_chunk);
+    update(s, g, splat(k[d]), u);
+    store_lanes(to, s);
   }
-  for (int l = 0; l < Lanes; ++l) {
-    store(c.y + row * c.y_stride + 16 * l, out.v[l]);
+}
+
+template <int Lanes, bool more>
+MTPLX_INLINE Vectors<Lanes> entered(const DeltaChunk& c) {
+  return c.owed_rows == 0   ? enter<Lanes, Owed::none, more>(c)
+         : c.owed_rows == 1 ? enter<Lanes, Owed::one, more>(c)
+                            : enter<Lanes, Owed::several, more>(c);
+}
+
+template <int Lanes>
+void recur(const DeltaChunk& c) {
+  if (c.rows == 1 && !c.to) {
+    entered<Lanes, false>(c);
+    return;
+  }
+  Vectors<Lanes> u = entered<Lanes, true>(c);
+  int row = 1;
+  for (; row < c.rows - (c.to ? 0 : 1); ++row) {
+    u = advance<Lanes, true>(c, row, u);
+  }
+  if (c.to) {
+    leave(c, u);
+  } else {
+    advance<Lanes, false>(c, row, u);
   }
 }
 
 MTPLX_INLINE DeltaChunk from_dim(DeltaChunk c, int dim) {
   c.from += dim;
-  c.to += dim;
+  c.settled = c.settled ? c.settled + dim : nullptr;
+  c.to = c.to ? c.to + dim : nullptr;
   c.owed_u = c.owed_rows > 0 ? c.owed_u + dim : nullptr;
   c.v += dim;
   c.u += dim;
   c.y += dim;
   return c;
-}
-
-template <int Lanes>
-void recur(const DeltaChunk& c) {
-  Vectors<Lanes> delta = c.owed_rows > 0 ? enter<Lanes, true>(c) : enter<Lanes, false>(c);
-  for (int row = 0; row + 1 < c.rows; ++row) {
-    delta = advance(c, row, delta);
-  }
-  leave(c, delta);
 }
 
 // `Lanes` vectors of one key dim through all rows.
