@@ -48,7 +48,7 @@ std::optional<kernels::LinearWeight> draft_head(Weights& w, const LoadRequest& r
   return w.requantised(head, request.draft_head->bits, request.draft_head->group_size);
 }
 
-// What tensors took as they were stored, the allocator would keep for later: 9 MB of the embedded model.
+// What tensors took as they were stored, the allocator would keep for later: 2 MB of the embedded model.
 void give_back_freed_memory() {
 #if defined(__GLIBC__)
   malloc_trim(0);

@@ -39,11 +39,15 @@ void check_segment(const GatedDeltaSegment& s, const GatedDeltaSpec& g, int rows
                     "a segment's state does not fit the heads.");
 }
 
-// The arrays of a segment among the outputs; the settled state may be the segment's own.
+// Whether the forward makes the state after the last row; else the rows that are kept will be owed.
+bool makes_last(const GatedDeltaSegment& s) {
+  return s.row_count > most_owed_rows;
+}
+
+// The arrays of a segment among the outputs.
 struct SegmentOutputs {
   size_t conv;
-  std::optional<size_t> recurrent; // the last, or a settled copy
-  bool in_place;
+  std::optional<size_t> recurrent; // the last, or a settled copy; what is owed is applied in place without one
 };
 
 DeltaSegment plain(const GatedDeltaSegment& s,
@@ -55,11 +59,10 @@ DeltaSegment plain(const GatedDeltaSegment& s,
                        .conv = s.state.conv.data<float>(),
                        .conv_after = out[to.conv].data<float>(),
                        .recurrent = s.state.recurrent.data<float>()};
-  float* fresh_state = to.recurrent ? out[*to.recurrent].data<float>() : nullptr;
-  if (s.row_count > most_owed_rows) {
-    segment.last = fresh_state;
+  if (makes_last(s)) {
+    segment.last = out[*to.recurrent].data<float>();
   } else if (s.state.owed) {
-    segment.settled = to.in_place ? const_cast<float*>(segment.recurrent) : fresh_state;
+    segment.settled = to.recurrent ? out[*to.recurrent].data<float>() : const_cast<float*>(segment.recurrent);
   }
   if (const auto& owed = s.state.owed) {
     size_t begin = owed->begin;
@@ -105,11 +108,9 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
   places.reserve(segments.size());
   for (auto& s : segments) {
     check_segment(s, spec, rows);
-    SegmentOutputs to{outputs.size(), std::nullopt, false};
+    SegmentOutputs to{outputs.size(), std::nullopt};
     outputs.push_back({s.state.conv.shape(), mx::float32});
-    bool last = s.row_count > most_owed_rows;
-    to.in_place = !last && s.state.owed && sole_owner(s.state.recurrent);
-    if (last || (s.state.owed && !to.in_place)) {
+    if (makes_last(s) || (s.state.owed && !sole_owner(s.state.recurrent))) {
       to.recurrent = outputs.size();
       outputs.push_back({s.state.recurrent.shape(), mx::float32, Life::state});
     }
@@ -149,7 +150,7 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
     GatedDeltaSegment& s = segments[i];
     const SegmentOutputs& to = places[i];
     GatedDeltaTapeSegment segment{s.row_begin, s.row_count, out[to.conv], std::nullopt};
-    if (s.row_count > most_owed_rows) {
+    if (makes_last(s)) {
       segment.recurrent = out[*to.recurrent];
     } else {
       if (to.recurrent) {

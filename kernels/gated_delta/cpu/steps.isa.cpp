@@ -240,21 +240,12 @@ MTPLX_INLINE DeltaChunk from_dim(DeltaChunk c, int dim) {
 template <int Lanes>
 MTPLX_INLINE void replay(const DeltaReplay& r, int d, int begin) {
   size_t at = static_cast<size_t>(d) * r.value_dim + begin;
-  Vectors<Lanes> x;
-  for (int l = 0; l < Lanes; ++l) {
-    x.v[l] = load(r.from + at + 16 * l);
-  }
+  Vectors<Lanes> s = load_lanes<Lanes>(r.from + at);
   for (int row = 0; row < r.rows; ++row) {
-    const float* u = r.u + row * r.u_stride + begin;
-    f32x16 kd = splat(r.k[row * r.key_stride + d]);
-    f32x16 g = splat(r.decay[row * r.gate_stride]);
-    for (int l = 0; l < Lanes; ++l) {
-      x.v[l] = fma(load(u + 16 * l), kd, g * x.v[l]);
-    }
+    update(s, splat(r.decay[row * r.gate_stride]), splat(r.k[row * r.key_stride + d]),
+           load_lanes<Lanes>(r.u + row * r.u_stride + begin));
   }
-  for (int l = 0; l < Lanes; ++l) {
-    store(r.to + at + 16 * l, x.v[l]);
-  }
+  store_lanes(r.to + at, s);
 }
 
 } // namespace

@@ -7,7 +7,8 @@
 #include "kernels/linear/cpu/integer.h"
 
 // Rows of x in 16-bit integers, in the layout that the instruction set's products read. The caller's thread does this
-// alone before a round, so it is written by hand where the compiler needs several times as long.
+// alone before a round; the compiler's loops take 1.4 times as long as the AVX-512 form (4 rows of 1024: 769, 546 ns).
+// Include only from *.dot.cpp files.
 namespace mtplx::kernels::MTPLX_ISA {
 
 namespace {
