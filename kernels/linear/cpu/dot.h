@@ -32,10 +32,6 @@ constexpr int blocks_at_once(int rows) {
   return rows <= 4 ? 2 : 1;
 }
 
-MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
-  return {_mm512_add_epi32(a.v, b.v)};
-}
-
 // Four bytes of x for every output.
 MTPLX_INLINE __m512i four_of(const uint8_t* x) {
   int v;
@@ -105,10 +101,6 @@ MTPLX_INLINE void group_sums(const uint8_t* const (&values)[B], const GroupRows&
 
 inline constexpr int max_rows = 4;
 
-MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
-  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
-}
-
 // Eight outputs at a time: four rows of two planes fill half the registers.
 template <int R, int units, bool nibbles>
 MTPLX_INLINE void half_sums(const uint8_t* values, const GroupRows& x, __m256i (&s)[R]) {
@@ -163,10 +155,6 @@ MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (
 // and 256) need one AND for sixteen weights. Sums in units of 256 come first and are shifted down on the way, which
 // is exact; 32 k of them reach 2.0e9 < 2^31.
 inline constexpr int max_rows = 4;
-
-MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
-  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
-}
 
 // The compiler would regroup integer sums into trees that spill.
 MTPLX_INLINE void in_order(__m256i& v) {
@@ -238,11 +226,11 @@ MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (
       }
       sixteenth<R>(s256);
       for (int r = 0; r < R; ++r) {
-        s16[r] = add(s16[r], s256[r]);
+        s16[r] = s16[r] + s256[r];
       }
       sixteenth<R>(s16);
       for (int r = 0; r < R; ++r) {
-        s[r] = add(s[r], s16[r]);
+        s[r] = s[r] + s16[r];
       }
     } else {
       auto pass = [&](auto word, int index) {
@@ -265,13 +253,6 @@ MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (
 #elif defined(__ARM_NEON)
 
 inline constexpr int max_rows = 4;
-
-MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
-  for (int i = 0; i < 4; ++i) {
-    a.q[i] = vaddq_u32(a.q[i], b.q[i]);
-  }
-  return a;
-}
 
 // One unit, four outputs a register: without dot products, products of bytes summed in pairs.
 MTPLX_INLINE int32x4_t dot4(int32x4_t s, int8x16_t w, int8x16_t x) {
@@ -347,13 +328,6 @@ MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (
 #else
 
 inline constexpr int max_rows = 4;
-
-MTPLX_INLINE i32x16 add(i32x16 a, i32x16 b) {
-  for (int n = 0; n < 16; ++n) {
-    a.x[n] += b.x[n];
-  }
-  return a;
-}
 
 template <int R, int units, bool nibbles>
 MTPLX_INLINE void group_sums(const uint8_t* values, const GroupRows& x, i32x16 (&s)[R]) {

@@ -4,6 +4,7 @@
 
 #include "kernels/linear/cpu/dot.h"
 #include "kernels/linear/cpu/expand.h"
+#include "kernels/linear/cpu/quantise.h"
 #include "kernels/linear/cpu/tiles.h"
 
 namespace mtplx::kernels::MTPLX_ISA {
@@ -15,96 +16,15 @@ constexpr size_t weights_kept = MTPLX_HAS_TILES ? 128 * 1024 : 24 * 1024;
 constexpr size_t rows_kept = 256 * 1024;
 constexpr size_t prefetch_ahead = 4096;
 
-uint32_t float_bits(float f) {
-  uint32_t u;
-  std::memcpy(&u, &f, 4);
-  return u;
-}
-
-// Exact for |v| < 2^22: the sum's low mantissa bits are v rounded to nearest even.
-MTPLX_INLINE int32_t round_small(float v) {
-  constexpr float magic = 12582912.0f; // 1.5 * 2^23
-  float sum = v + magic;
-  int32_t u;
-  std::memcpy(&u, &sum, 4);
-  return u - 0x4b400000;
-}
-
-void quantise_group(const float* x, int size, float scale_up, float inverse, int16_t* q, int32_t* sum) {
-  int32_t total = 0;
-  for (int k = 0; k < size; ++k) {
-    int32_t v = round_small((x[k] * scale_up) * inverse);
-    total += v;
-    q[k] = static_cast<int16_t>(v);
-  }
-  *sum = total;
-}
-
-void store_group(const int16_t* q, int size, uint8_t* out, [[maybe_unused]] size_t plane) {
-#if MTPLX_ROWS_OF_WORDS
-#if defined(__AVX2__)
-  const __m256i order =
-      _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
-  for (int k = 0; k < size; k += 16) {
-    __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + k));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 2 * k), _mm256_shuffle_epi8(v, order));
-  }
-#else
-  static constexpr int order[8] = {0, 2, 4, 6, 1, 3, 5, 7};
-  for (int k = 0; k < size; k += 8) {
-    for (int i = 0; i < 8; ++i) {
-      std::memcpy(out + 2 * (k + i), q + k + order[i], 2);
-    }
-  }
-#endif
-#else
-  for (int k = 0; k < size; ++k) {
-    out[k] = static_cast<uint8_t>((q[k] + 128) >> 8);
-    out[plane + k] = static_cast<uint8_t>(q[k]);
-  }
-#endif
-}
-
-// Row r of a tile.
-void prepare_row(const IntegerRows& rows, RowTile tile, int r) {
-  int groups = rows.in_features / rows.group_size;
-  const float* x = rows.x + static_cast<size_t>(tile.row + r) * rows.in_features;
-  PreparedTile to = prepared(rows, tile);
-  alignas(64) int16_t q[128];
-  bool finite = true;
-  for (int g = 0; g < groups; ++g, x += rows.group_size) {
-    uint32_t largest = 0;
-    for (int k = 0; k < rows.group_size; ++k) {
-      largest = std::max(largest, float_bits(x[k]) & 0x7fffffffu);
-    }
-    float top;
-    std::memcpy(&top, &largest, 4);
-    float scale = 0.0f;
-    int32_t sum = 0;
-    if (largest == 0 || largest >= 0x7f800000u) {
-      finite = finite && largest == 0;
-      std::memset(q, 0, sizeof q);
-    } else {
-      // Lifted where 32512 / top would overflow; a power of two is exact.
-      bool small = top < 0x1p-100f;
-      float up = small ? 0x1p64f : 1.0f;
-      float lifted = top * up;
-      quantise_group(x, rows.group_size, up, integer_range / lifted, q, &sum);
-      scale = lifted / integer_range * (small ? 0x1p-64f : 1.0f);
-    }
-    size_t at = static_cast<size_t>(g) * tile.rows + r;
-    to.scale[at] = scale;
-    to.sum[at] = scale * static_cast<float>(sum);
-    store_group(q, rows.group_size, to.q + at * 2 * rows.group_size, rows.group_size);
-  }
-  rows.finite[tile.row + r] = finite;
-}
-
 void prepare(const IntegerRows& x, int begin, int end) {
   for (int t = 0; t < RowTile::count(x.rows, max_rows); ++t) {
     RowTile tile = RowTile::at(x.rows, max_rows, t);
     for (int r = std::max(0, begin - tile.row); r < std::min(tile.rows, end - tile.row); ++r) {
-      prepare_row(x, tile, r);
+      if (x.group_size == 64) {
+        quantise_row(x, 64, tile, r);
+      } else {
+        quantise_row(x, x.group_size, tile, r);
+      }
     }
   }
 }
@@ -163,7 +83,7 @@ MTPLX_INLINE void sums_of_group(const LinearLayout& l, const uint8_t* (&values)[
       values[0] += part * linear_block / (nibbles ? 2 : 1);
       group_sums<R, part / 4, nibbles>(values, x, more);
       for (int r = 0; r < R; ++r) {
-        s[0][r] = add(s[0][r], more[0][r]);
+        s[0][r] = s[0][r] + more[0][r];
       }
     }
   }
