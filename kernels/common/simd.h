@@ -498,6 +498,16 @@ MTPLX_INLINE f32x16 zero() {
 
 // Sum of the lanes as a fixed tree: halves of 8, 4, 2, 1.
 MTPLX_INLINE float sum_lanes(f32x16 a) {
+#if defined(__AVX2__) && defined(__FMA__)
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  __m256 x8 = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+#else
+  __m256 x8 = _mm256_add_ps(a.lo, a.hi);
+#endif
+  __m128 x4 = _mm_add_ps(_mm256_castps256_ps128(x8), _mm256_extractf128_ps(x8, 1));
+  __m128 x2 = _mm_add_ps(x4, _mm_movehl_ps(x4, x4));
+  return _mm_cvtss_f32(_mm_add_ss(x2, _mm_movehdup_ps(x2)));
+#else
   float x[16];
   store(x, a);
   for (int half = 8; half > 0; half /= 2) {
@@ -506,6 +516,7 @@ MTPLX_INLINE float sum_lanes(f32x16 a) {
     }
   }
   return x[0];
+#endif
 }
 
 // Largest lane, in the same tree; lanes must not be NaN.
