@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { parseContract } from '../../runtime/model/contract.ts';
 import { failsWith, inTemporaryFolder } from '../../runtime/model/testing/files.ts';
 import { decideTier } from '../../runtime/model/tiers.ts';
+import { numericsVersion } from '../../runtime/numerics.ts';
 import { gates } from '../exactness/gates.ts';
 import { runExperiment } from '../experiments/run.ts';
 import { contractDifferences } from './contract.ts';
@@ -61,7 +62,7 @@ test('when every case does what it should, the contract is verified, complete, a
   const reading = parseContract(JSON.stringify(contract));
   assert.equal(reading, { kind: 'ours', contract });
   const facts = { folder: '.', model: { hash, mtp: true }, error: null, contract: reading } as const;
-  assert.is(decideTier({ ...facts, backend: 'cpu', numericsVersion: 1 }).tier, 'verified');
+  assert.is(decideTier({ ...facts, backend: 'cpu', numericsVersion }).tier, 'verified');
 });
 
 test('one failed case or one control that passes makes the contract a failed one, and names the gate', () => {

@@ -1,6 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Model } from '../../../runtime/index.ts';
+import { numericsVersion } from '../../../runtime/numerics.ts';
 import { generationRows } from '../../bench/rows.ts';
 import { chooseSuite } from '../../bench/suite-choice.ts';
 import { fakeGeneration } from '../../bench/testing/generations.ts';
@@ -38,7 +39,7 @@ export const description: RunDescription = {
   spec_version: 1,
   spec: {},
   mtplx: '0.1.0',
-  numerics_version: 1,
+  numerics_version: numericsVersion,
   commit: 'c'.repeat(40),
   dirty: false,
   machine: {
