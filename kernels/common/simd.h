@@ -78,8 +78,22 @@ template <int n>
 MTPLX_INLINE i32x16 shift_right(i32x16 a) {
   return {_mm512_srli_epi32(a.v, n)};
 }
+MTPLX_INLINE i32x16 operator+(i32x16 a, i32x16 b) {
+  return {_mm512_add_epi32(a.v, b.v)};
+}
+// Of signed lanes.
+MTPLX_INLINE i32x16 max(i32x16 a, i32x16 b) {
+  return {_mm512_max_epi32(a.v, b.v)};
+}
+// Rounded to nearest even; |a| < 2^22, else (and for NaN) anything.
+MTPLX_INLINE i32x16 nearest(f32x16 a) {
+  return {_mm512_cvtps_epi32(a.v)};
+}
 MTPLX_INLINE f32x16 to_float(i32x16 a) {
   return {_mm512_cvtepi32_ps(a.v)};
+}
+MTPLX_INLINE f32x16 bits_to_float(i32x16 a) {
+  return {_mm512_castsi512_ps(a.v)};
 }
 // Integers n in [-126, 127] held as floats to the floats 2^n.
 MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
@@ -159,8 +173,32 @@ template <int n>
 MTPLX_INLINE i32x16 shift_right(i32x16 a) {
   return {_mm256_srli_epi32(a.lo, n), _mm256_srli_epi32(a.hi, n)};
 }
+MTPLX_INLINE i32x16 operator+(i32x16 a, i32x16 b) {
+  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+}
+MTPLX_INLINE i32x16 max(i32x16 a, i32x16 b) {
+  return {_mm256_max_epi32(a.lo, b.lo), _mm256_max_epi32(a.hi, b.hi)};
+}
+MTPLX_INLINE int32_t sum_lanes(i32x16 a) {
+  __m256i h = _mm256_add_epi32(a.lo, a.hi);
+  __m128i q = _mm_add_epi32(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
+  q = _mm_add_epi32(q, _mm_shuffle_epi32(q, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(q, _mm_shuffle_epi32(q, 0xb1)));
+}
+MTPLX_INLINE int32_t max_lanes(i32x16 a) {
+  __m256i h = _mm256_max_epi32(a.lo, a.hi);
+  __m128i q = _mm_max_epi32(_mm256_castsi256_si128(h), _mm256_extracti128_si256(h, 1));
+  q = _mm_max_epi32(q, _mm_shuffle_epi32(q, 0x4e));
+  return _mm_cvtsi128_si32(_mm_max_epi32(q, _mm_shuffle_epi32(q, 0xb1)));
+}
+MTPLX_INLINE i32x16 nearest(f32x16 a) {
+  return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)};
+}
 MTPLX_INLINE f32x16 to_float(i32x16 a) {
   return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)};
+}
+MTPLX_INLINE f32x16 bits_to_float(i32x16 a) {
+  return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)};
 }
 // Integers n in [-126, 127] held as floats to the floats 2^n.
 MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
@@ -259,8 +297,41 @@ MTPLX_INLINE i32x16 shift_right(i32x16 a) {
   }
   return a;
 }
+MTPLX_INLINE i32x16 operator+(i32x16 a, i32x16 b) {
+  for (int i = 0; i < 4; ++i) {
+    a.q[i] = vaddq_u32(a.q[i], b.q[i]);
+  }
+  return a;
+}
+MTPLX_INLINE i32x16 max(i32x16 a, i32x16 b) {
+  for (int i = 0; i < 4; ++i) {
+    a.q[i] = vreinterpretq_u32_s32(vmaxq_s32(vreinterpretq_s32_u32(a.q[i]), vreinterpretq_s32_u32(b.q[i])));
+  }
+  return a;
+}
+MTPLX_INLINE int32_t sum_lanes(i32x16 a) {
+  return static_cast<int32_t>(vaddvq_u32(vaddq_u32(vaddq_u32(a.q[0], a.q[1]), vaddq_u32(a.q[2], a.q[3]))));
+}
+MTPLX_INLINE int32_t max_lanes(i32x16 a) {
+  int32_t most = vmaxvq_s32(vreinterpretq_s32_u32(a.q[0]));
+  for (int i = 1; i < 4; ++i) {
+    int32_t q = vmaxvq_s32(vreinterpretq_s32_u32(a.q[i]));
+    most = q > most ? q : most;
+  }
+  return most;
+}
+MTPLX_INLINE i32x16 nearest(f32x16 a) {
+  i32x16 r;
+  for (int i = 0; i < 4; ++i) {
+    r.q[i] = vreinterpretq_u32_s32(vcvtnq_s32_f32(a.q[i]));
+  }
+  return r;
+}
 MTPLX_INLINE f32x16 to_float(i32x16 a) {
   MTPLX_EACH_(vcvtq_f32_s32(vreinterpretq_s32_u32(a.q[i])));
+}
+MTPLX_INLINE f32x16 bits_to_float(i32x16 a) {
+  MTPLX_EACH_(vreinterpretq_f32_u32(a.q[i]));
 }
 // Integers n in [-126, 127] held as floats to the floats 2^n.
 MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
@@ -348,6 +419,41 @@ MTPLX_INLINE i32x16 shift_right(i32x16 a) {
   }
   return a;
 }
+MTPLX_INLINE i32x16 operator+(i32x16 a, i32x16 b) {
+  for (int i = 0; i < 16; ++i) {
+    a.x[i] += b.x[i];
+  }
+  return a;
+}
+MTPLX_INLINE i32x16 max(i32x16 a, i32x16 b) {
+  for (int i = 0; i < 16; ++i) {
+    a.x[i] = static_cast<int32_t>(a.x[i]) > static_cast<int32_t>(b.x[i]) ? a.x[i] : b.x[i];
+  }
+  return a;
+}
+MTPLX_INLINE int32_t sum_lanes(i32x16 a) {
+  uint32_t sum = 0;
+  for (uint32_t x : a.x) {
+    sum += x;
+  }
+  return static_cast<int32_t>(sum);
+}
+MTPLX_INLINE int32_t max_lanes(i32x16 a) {
+  auto most = static_cast<int32_t>(a.x[0]);
+  for (uint32_t x : a.x) {
+    most = static_cast<int32_t>(x) > most ? static_cast<int32_t>(x) : most;
+  }
+  return most;
+}
+MTPLX_INLINE i32x16 nearest(f32x16 a) {
+  i32x16 r;
+  for (int i = 0; i < 16; ++i) {
+    float sum = a.x[i] + 12582912.0f; // 1.5 * 2^23: the sum's low bits are the nearest integer
+    std::memcpy(&r.x[i], &sum, 4);
+    r.x[i] -= 0x4b400000u;
+  }
+  return r;
+}
 MTPLX_INLINE f32x16 to_float(i32x16 a) {
   MTPLX_EACH_(static_cast<float>(static_cast<int32_t>(a.x[i])));
 }
@@ -355,6 +461,9 @@ MTPLX_INLINE float bits_to_float(uint32_t u) {
   float f;
   std::memcpy(&f, &u, sizeof f);
   return f;
+}
+MTPLX_INLINE f32x16 bits_to_float(i32x16 a) {
+  MTPLX_EACH_(bits_to_float(a.x[i]));
 }
 // Integers n in [-126, 127] held as floats to the floats 2^n.
 MTPLX_INLINE f32x16 exp2_int(f32x16 n) {
@@ -389,6 +498,16 @@ MTPLX_INLINE f32x16 zero() {
 
 // Sum of the lanes as a fixed tree: halves of 8, 4, 2, 1.
 MTPLX_INLINE float sum_lanes(f32x16 a) {
+#if defined(__AVX2__) && defined(__FMA__)
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+  __m256 x8 = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+#else
+  __m256 x8 = _mm256_add_ps(a.lo, a.hi);
+#endif
+  __m128 x4 = _mm_add_ps(_mm256_castps256_ps128(x8), _mm256_extractf128_ps(x8, 1));
+  __m128 x2 = _mm_add_ps(x4, _mm_movehl_ps(x4, x4));
+  return _mm_cvtss_f32(_mm_add_ss(x2, _mm_movehdup_ps(x2)));
+#else
   float x[16];
   store(x, a);
   for (int half = 8; half > 0; half /= 2) {
@@ -397,6 +516,7 @@ MTPLX_INLINE float sum_lanes(f32x16 a) {
     }
   }
   return x[0];
+#endif
 }
 
 // Largest lane, in the same tree; lanes must not be NaN.

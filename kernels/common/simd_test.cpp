@@ -102,12 +102,23 @@ TEST_CASE("simd: every operation is the scalar one of each lane") {
       // The second operand where they are equal or one is NaN.
       REQUIRE(same(LaneOp::max, [&](int i) { return a[i] > b[i] ? a[i] : b[i]; }));
       REQUIRE(same(LaneOp::round, [&](int i) { return std::nearbyint(a[i]); }));
+      REQUIRE(same(LaneOp::largest_bits, [&](int i) {
+        int32_t x;
+        int32_t y;
+        std::memcpy(&x, &a[i], 4);
+        std::memcpy(&y, &b[i], 4);
+        return x > y ? a[i] : b[i];
+      }));
       REQUIRE(same(LaneOp::select_less, [&](int i) { return a[i] < b[0] ? b[i] : c[i]; }));
       REQUIRE(same(LaneOp::splat, [&](int) { return a[0]; }));
       REQUIRE(same(LaneOp::sum, [&](int) { return tree(a, [](float x, float y) { return x + y; }); }));
       if (round % 2 == 0) {
         REQUIRE(same(LaneOp::largest, [&](int) { return tree(a, [](float x, float y) { return x > y ? x : y; }); }));
       }
+    }
+    for (int n = -32512; n <= 32512; n += 127) { // halves to the even integer
+      Lanes x = by_lane([&](int i) { return static_cast<float>(n) + static_cast<float>(i - 8) * 0.25f; });
+      REQUIRE(apply(LaneOp::nearest, x, x, x) == by_lane([&](int i) { return std::nearbyint(x[i]); }));
     }
     for (int n = -126; n <= 127; ++n) {
       Lanes powers = apply(LaneOp::exp2_int, Lanes(16, static_cast<float>(n)), Lanes(16), Lanes(16));

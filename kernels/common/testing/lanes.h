@@ -15,7 +15,9 @@ enum class LaneOp {
   fma,
   max,
   round,
-  select_less, // a < b[0] ? b : c
+  nearest,      // as integers and back
+  largest_bits, // of the lanes' bits and b's, as floats
+  select_less,  // a < b[0] ? b : c
   exp2_int,
   splat, // of a[0]
   sum,   // all lanes of the result hold it

@@ -25,6 +25,11 @@ void lanes(LaneOp op, const float* pa, const float* pb, const float* pc, float* 
         return max(a, b);
       case LaneOp::round:
         return round(a);
+      case LaneOp::nearest:
+        return to_float(nearest(a));
+      case LaneOp::largest_bits:
+        return bits_to_float(
+            max(load_u32(reinterpret_cast<const uint32_t*>(pa)), load_u32(reinterpret_cast<const uint32_t*>(pb))));
       case LaneOp::select_less:
         return select_less(a, pb[0], b, c);
       case LaneOp::exp2_int:

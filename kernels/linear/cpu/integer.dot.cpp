@@ -4,7 +4,7 @@
 
 #include "kernels/linear/cpu/dot.h"
 #include "kernels/linear/cpu/expand.h"
-#include "kernels/linear/cpu/prepare.h"
+#include "kernels/linear/cpu/quantise.h"
 #include "kernels/linear/cpu/tiles.h"
 
 namespace mtplx::kernels::MTPLX_ISA {
@@ -15,6 +15,19 @@ namespace {
 constexpr size_t weights_kept = MTPLX_HAS_TILES ? 128 * 1024 : 24 * 1024;
 constexpr size_t rows_kept = 256 * 1024;
 constexpr size_t prefetch_ahead = 4096;
+
+void prepare(const IntegerRows& x, int begin, int end) {
+  for (int t = 0; t < RowTile::count(x.rows, max_rows); ++t) {
+    RowTile tile = RowTile::at(x.rows, max_rows, t);
+    for (int r = std::max(0, begin - tile.row); r < std::min(tile.rows, end - tile.row); ++r) {
+      if (x.group_size == 64) {
+        quantise_row(x, 64, tile, r);
+      } else {
+        quantise_row(x, x.group_size, tile, r);
+      }
+    }
+  }
+}
 
 // A row with a NaN or an infinity: each output is the plain sum, one fma after the other in the order of k, with w =
 // fma(scale, q, bias) in float; every NaN is the positive quiet one. So infinities keep their sign.
@@ -70,7 +83,7 @@ MTPLX_INLINE void sums_of_group(const LinearLayout& l, const uint8_t* (&values)[
       values[0] += part * linear_block / (nibbles ? 2 : 1);
       group_sums<R, part / 4, nibbles>(values, x, more);
       for (int r = 0; r < R; ++r) {
-        s[0][r] = add(s[0][r], more[0][r]);
+        s[0][r] = s[0][r] + more[0][r];
       }
     }
   }
@@ -99,46 +112,60 @@ struct Work {
   float* y;
 };
 
+// What a tile of rows reads, and how far groups and blocks lie apart: one division for all of its blocks.
+struct Walk {
+  Walk(const Work& work, RowTile tile)
+      : x(prepared(work.x, tile)),
+        groups(work.l.groups()),
+        bias(work.l.scale_bytes() / 2),
+        group_bytes(work.l.group_bytes()),
+        block_bytes(group_bytes * groups) {}
+
+  PreparedTile x;
+  int groups;
+  size_t bias; // of a group, behind its scales
+  size_t group_bytes;
+  size_t block_bytes;
+};
+
 // B blocks from `block` against the R rows of a tile.
 template <Form form, int R, int B>
-MTPLX_INLINE void tile_of_blocks(const Work& work, RowTile tile, int block) {
+MTPLX_INLINE void tile_of_blocks(const Work& work, RowTile tile, const Walk& walk, int block) {
   const LinearLayout& l = work.l;
   constexpr bool fast = form == Form::nibbles64;
   const size_t group_size = fast ? 64 : static_cast<size_t>(l.group_size);
-  const size_t eb = element_bytes(l.element);
-  const size_t group_bytes = l.group_bytes();
-  const size_t block_bytes = l.block_bytes();
-  const PreparedTile x = prepared(work.x, tile);
-  const uint8_t* group = work.data + static_cast<size_t>(block) * block_bytes;
+  const uint8_t* group = work.data + static_cast<size_t>(block) * walk.block_bytes;
   f32x16 acc[B][R];
   for (int b = 0; b < B; ++b) {
     for (int r = 0; r < R; ++r) {
       acc[b][r] = zero();
     }
   }
-  const int groups = l.groups();
-  for (int g = 0; g < groups; ++g) {
+  for (int g = 0; g < walk.groups; ++g) {
     const uint8_t* values[B];
     for (int b = 0; b < B; ++b) {
-      prefetch<form>(group + b * block_bytes + (B == 1 ? prefetch_ahead : B * block_bytes), group_bytes);
-      values[b] = group + b * block_bytes + 32 * eb;
+      const uint8_t* at = group + b * walk.block_bytes;
+      prefetch<form>(at + (B == 1 ? prefetch_ahead : B * walk.block_bytes), walk.group_bytes);
+      values[b] = at + 2 * walk.bias;
     }
     i32x16 s[B][R];
     size_t at = static_cast<size_t>(g) * R;
-    sums_of_group<form, R>(l, values, {x.q + at * 2 * group_size, 2 * group_size, group_size}, s);
+    sums_of_group<form, R>(l, values, {walk.x.q + at * 2 * group_size, 2 * group_size, group_size}, s);
     for (int b = 0; b < B; ++b) {
-      f32x16 w = load_elements(group + b * block_bytes, l.element);
-      f32x16 bias = load_elements(group + b * block_bytes + 16 * eb, l.element);
+      f32x16 w = load_elements(group + b * walk.block_bytes, l.element);
+      f32x16 bias = load_elements(group + b * walk.block_bytes + walk.bias, l.element);
       for (int r = 0; r < R; ++r) {
-        acc[b][r] = fma(to_float(s[b][r]) * splat(x.scale[at + r]), w, acc[b][r]);
-        acc[b][r] = fma(bias, splat(x.sum[at + r]), acc[b][r]);
+        acc[b][r] = fma(to_float(s[b][r]) * splat(walk.x.scale[at + r]), w, acc[b][r]);
+        acc[b][r] = fma(bias, splat(walk.x.sum[at + r]), acc[b][r]);
       }
     }
-    group += group_bytes;
+    group += walk.group_bytes;
   }
-  for (int b = 0; b < B; ++b) {
-    for (int r = 0; r < R; ++r) {
-      size_t out = static_cast<size_t>(tile.row + r) * l.out_features;
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+    size_t out = static_cast<size_t>(tile.row + r) * l.out_features;
+#pragma GCC unroll 2
+    for (int b = 0; b < B; ++b) {
       store_row(l, acc[b][r], block + b, work.residual ? work.residual + out : nullptr, work.y + out);
     }
   }
@@ -147,13 +174,14 @@ MTPLX_INLINE void tile_of_blocks(const Work& work, RowTile tile, int block) {
 template <Form form, int R>
 void some_blocks(const Work& work, RowTile tile, int begin, int end) {
   constexpr int B = form == Form::nibbles64 ? blocks_at_once(R) : 1;
+  const Walk walk(work, tile);
   int b = begin;
   for (; b + B <= end; b += B) {
-    tile_of_blocks<form, R, B>(work, tile, b);
+    tile_of_blocks<form, R, B>(work, tile, walk, b);
   }
   if constexpr (B > 1) {
     for (; b < end; ++b) {
-      tile_of_blocks<form, R, 1>(work, tile, b);
+      tile_of_blocks<form, R, 1>(work, tile, walk, b);
     }
   }
 }
