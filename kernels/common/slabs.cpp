@@ -1,5 +1,6 @@
 #include "kernels/common/slabs.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
@@ -16,6 +17,8 @@ namespace mtplx::kernels {
 namespace {
 
 constexpr size_t huge_page = size_t{2} << 20; // also where a slab begins, so that a piece tells its slab
+// A slab's end, in a small page: the lines before the data of pieces that would fill a huge page alone.
+constexpr size_t overhang = size_t{4} << 10;
 
 struct Slab {
   size_t piece;
@@ -34,15 +37,22 @@ Slabs& slabs() {
   return *instance;
 }
 
+// As many as fit, and each begins in the huge page.
+size_t pieces_of(size_t bytes) {
+  return std::min((huge_page + overhang) / bytes, (huge_page + bytes - 1) / bytes);
+}
+
 Slab& new_slab(Slabs& all, size_t bytes) {
-  auto* memory = static_cast<uint8_t*>(std::aligned_alloc(huge_page, huge_page));
+  Slab slab{bytes, pieces_of(bytes), {}};
+  size_t size = std::max(huge_page, slab.pieces * bytes);
+  // A multiple of the alignment, as aligned_alloc wants it; a page that nobody writes takes no memory.
+  auto* memory = static_cast<uint8_t*>(std::aligned_alloc(huge_page, (size + huge_page - 1) / huge_page * huge_page));
   if (!memory) {
     throw std::bad_alloc();
   }
 #if defined(MADV_HUGEPAGE)
   madvise(memory, huge_page, MADV_HUGEPAGE); // without it the pages stay small: slower, not wrong
 #endif
-  Slab slab{bytes, huge_page / bytes, {}};
   for (size_t i = slab.pieces; i > 0; --i) {
     slab.free.push_back(memory + (i - 1) * bytes);
   }
