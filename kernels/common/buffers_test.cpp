@@ -51,6 +51,27 @@ TEST_CASE("buffers: freed memory serves the next output of its size, live memory
   }
 }
 
+TEST_CASE("buffers: a few large outputs wait for the next of their size, the memory of many is given up") {
+  for (int n : {100000, 800000}) {
+    std::vector<mx::array> arrays;
+    std::set<uintptr_t> live;
+    for (int i = 0; i < 5; ++i) {
+      arrays.push_back(fresh({n}, mx::float32));
+      CHECK(address(arrays.back()) % 64 == 0);
+      std::fill_n(arrays.back().data<float>(), n, static_cast<float>(i));
+      live.insert(address(arrays.back()));
+    }
+    for (int i = 0; i < 5; ++i) {
+      CHECK(arrays[i].data<float>()[0] == static_cast<float>(i));
+      CHECK(arrays[i].data<float>()[n - 1] == static_cast<float>(i));
+    }
+    arrays.clear();
+    if (n == 100000) {
+      CHECK(live.count(address(fresh({n}, mx::float32))) == 1);
+    }
+  }
+}
+
 TEST_CASE("buffers: what an array was given away with comes back with it, whatever came in between") {
   mx::Shape shape = {3, 7};
   for (int i = 0; i < 300; ++i) {
