@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/common/plan.h"
 #include "kernels/common/task.h"
 #include "kernels/kv_cache/kv_cache.h"
 
@@ -52,5 +53,30 @@ AttentionOutput attention(const mx::array& q,
                           const mx::array& k_norm,
                           const AttentionSpec& spec,
                           const std::vector<AttentionSegment>& segments);
+
+// A segment as plain memory, shapes as above.
+struct PlainAttentionSegment {
+  int row_begin, row_count, position, block_rows;
+  const float* const* k_blocks;
+  const float* const* v_blocks;
+  struct Rows {
+    const float* k;
+    const float* v;
+    int count;
+  };
+  std::vector<Rows> extra;
+};
+
+// The same as a call of a plan: *segments is looked at when it runs. The norms must outlive it.
+PlanCall planned_attention(PlanRows q,
+                           PlanRows k,
+                           PlanRows v,
+                           const mx::array& q_norm,
+                           const mx::array& k_norm,
+                           const AttentionSpec& spec,
+                           const std::vector<PlainAttentionSegment>* segments,
+                           PlanRows y,
+                           PlanRows new_k,
+                           PlanRows new_v);
 
 } // namespace mtplx::kernels

@@ -71,6 +71,16 @@ TimingScope::~TimingScope() {
   reporting = {saved_, saved_phase_};
 }
 
+Laps::Laps() : timings_(reporting.timings), phase_(reporting.phase), last_ns_(timings_ ? now_ns() : 0) {}
+
+void Laps::end(const char* kernel) {
+  if (timings_) {
+    int64_t now = now_ns();
+    timings_->add(phase_, kernel, now - last_ns_);
+    last_ns_ = now;
+  }
+}
+
 std::vector<mx::array> cpu_task(const char* name,
                                 const std::vector<mx::array>& inputs,
                                 const std::vector<OutputSpec>& outputs,

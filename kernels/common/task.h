@@ -42,6 +42,18 @@ class TimingScope {
   Phase saved_phase_;
 };
 
+// Reports the time since the last end (or its making) to this thread's timings: one look at the clock a kernel.
+class Laps {
+ public:
+  Laps();
+  void end(const char* kernel);
+
+ private:
+  Timings* timings_;
+  Phase phase_;
+  int64_t last_ns_;
+};
+
 struct OutputSpec {
   mx::Shape shape;
   mx::Dtype dtype;

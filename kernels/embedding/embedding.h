@@ -9,4 +9,7 @@ namespace mtplx::kernels {
 // object as a tied LM head's. An id outside [0, V) throws at evaluation.
 mx::array embedding(const mx::array& ids, const LinearWeight& table);
 
+// The same as a call of a plan; *ids is looked at when it runs. The table must outlive it.
+PlanCall planned_embedding(const int32_t* const* ids, const LinearWeight& table, PlanRows y);
+
 } // namespace mtplx::kernels

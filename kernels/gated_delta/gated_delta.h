@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "kernels/common/plan.h"
 #include "kernels/common/task.h"
 
 namespace mtplx::kernels {
@@ -98,6 +99,56 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
                              const GatedDeltaWeights& weights,
                              const GatedDeltaSpec& spec,
                              std::vector<GatedDeltaSegment> segments);
+
+// A segment as plain memory, shapes as above.
+struct PlainGatedDeltaSegment {
+  int row_begin, row_count;
+  const float* conv;
+  float* conv_after;
+  const float* recurrent;
+  float* settled = nullptr; // gets `recurrent` with what is owed; may be `recurrent`. Null: nobody wants it
+  float* last = nullptr;    // gets the state after the last row. Null: at most most_owed_rows, which will be owed
+  int owed_rows = 0;
+  const float* owed_k = nullptr; // from the first owed row on
+  const float* owed_delta = nullptr;
+  const float* owed_decay = nullptr;
+};
+
+// The arrays that one forward reads and makes for its segments, beside the rows: for a plan, whose calls see plain
+// memory. The states are handed over, as to gated_delta().
+class GatedDeltaPass {
+ public:
+  GatedDeltaPass(const GatedDeltaSpec& spec, std::vector<GatedDeltaSegment> segments);
+
+  // What the call reads; it points into this pass.
+  void plain(std::vector<PlainGatedDeltaSegment>& segments) const;
+
+  // When the call has run: the segments' states as GatedDeltaOutput::before, and the tape.
+  std::vector<GatedDeltaState> before();
+  GatedDeltaTape tape(std::optional<GatedDeltaSteps> steps) const;
+
+ private:
+  // What the forward makes for a segment.
+  struct Made {
+    mx::array conv;
+    std::optional<mx::array> recurrent; // the last, or a settled copy; what is owed is applied in place without one
+  };
+  const GatedDeltaSpec& spec_;
+  std::vector<GatedDeltaSegment> segments_;
+  std::vector<Made> made_;
+};
+
+// The rows of a call, f32; k, delta and decay as in GatedDeltaUpdates.
+struct GatedDeltaRows {
+  PlanRows qkv, z, b, a;       // read
+  PlanRows y, k, delta, decay; // written
+};
+
+// The forward as a call of a plan: *segments is looked at when it runs. The weights must outlive it.
+PlanCall planned_gated_delta(const GatedDeltaRows& rows,
+                             const GatedDeltaWeights& weights,
+                             const GatedDeltaSpec& spec,
+                             const std::vector<PlainGatedDeltaSegment>* segments);
 
 // The state after the first `keep` of the tape's rows from row_begin on: the same
 // bits that the forward pass held after that row. `state` is the segment's `before`. keep = 0 gives it back.

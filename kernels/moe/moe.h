@@ -28,4 +28,7 @@ struct MoeWeights {
 // expert id, plus sigmoid(shared_gate x) * shared(x). x f32 [M, H] -> f32 [M, H].
 mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec);
 
+// residual + moe(x) as a call of a plan. The weights must outlive it.
+PlanCall planned_moe_add(PlanRows x, const MoeWeights& weights, const MoeSpec& spec, PlanRows residual, PlanRows y);
+
 } // namespace mtplx::kernels

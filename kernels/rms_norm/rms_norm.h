@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/common/plan.h"
 #include "kernels/common/task.h"
 
 namespace mtplx::kernels {
@@ -11,5 +12,10 @@ mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps);
 // The norms of a and of b side by side, f32 [M, 2 H]; the same bits as two norms and a concatenation.
 mx::array rms_norm_pair(
     const mx::array& a, const mx::array& a_weight, const mx::array& b, const mx::array& b_weight, float eps);
+
+// The same as calls of a plan, which the weights must outlive.
+PlanCall planned_rms_norm(PlanRows x, const mx::array& weight, float eps, PlanRows y);
+PlanCall planned_rms_norm_pair(
+    PlanRows a, const mx::array& a_weight, PlanRows b, const mx::array& b_weight, float eps, PlanRows y);
 
 } // namespace mtplx::kernels

@@ -4,7 +4,6 @@
 
 #include "native/src/cycle_check.h"
 #include "native/src/drafting.h"
-#include "native/src/forward.h"
 
 namespace mtplx::native {
 
@@ -95,7 +94,7 @@ void settle_mtp(Sequence& q) {
     mx::array hidden = kernels::gather_rows(q.hidden_rows(count));
     auto first = q.tokens.begin() + q.mtp.rows + 1;
     std::vector<int32_t> next(first, first + count);
-    MtpRows rows = mtp_forward(*q.model, hidden, int_array(next), {mtp_segment(q, 0, count)});
+    MtpRows rows = mtp_forward(*q.model, hidden, next, {mtp_segment(q, 0, count)});
     q.mtp.append(rows.k, rows.v, 0, count);
     q.drop_hidden(count);
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "native/src/faults.h"
-#include "native/src/forward.h"
 
 namespace mtplx::native {
 
@@ -15,20 +14,18 @@ kernels::DrawSpec draw_spec(const DrawRequest& request, int index, int position)
   return {request.filter, noise};
 }
 
-mx::array int_array(const std::vector<int32_t>& values) {
-  return mx::array(values.begin(), {static_cast<int>(values.size())}, mx::int32);
-}
-
-kernels::AttentionSegment mtp_segment(const Sequence& q, int begin, int count) {
-  kernels::AttentionSegment segment{begin, count, q.mtp.rows, q.mtp.k_blocks, q.mtp.v_blocks, q.mtp.rows, {}};
+MtpSegment mtp_segment(const Sequence& q, int begin, int count) {
   if (fault("mtp-cold")) {
-    for (auto* blocks : {&segment.k_blocks, &segment.v_blocks}) {
-      for (auto& block : *blocks) {
-        block = mx::zeros(block.shape(), block.dtype(), mx::Device::cpu);
-      }
-    }
+    // As many rows, all zero.
+    thread_local KvCache cold;
+    const auto& spec = q.model->spec.attention;
+    mx::array zeros = mx::zeros({q.mtp.rows, spec.kv_heads, spec.head_dim}, mx::float32, mx::Device::cpu);
+    zeros.eval();
+    cold = KvCache{};
+    cold.append(zeros, zeros, 0, q.mtp.rows);
+    return {begin, count, &cold};
   }
-  return segment;
+  return {begin, count, &q.mtp};
 }
 
 Drafts draft(const std::vector<CycleEntry>& batch) {
@@ -48,7 +45,7 @@ Drafts draft(const std::vector<CycleEntry>& batch) {
   // First step: all rows that have no MTP row yet; the last one reads the token of this cycle.
   std::vector<RowRange> hidden;
   std::vector<int32_t> next;
-  std::vector<kernels::AttentionSegment> segments;
+  std::vector<MtpSegment> segments;
   std::vector<int32_t> last_rows;
   for (int i : active) {
     const Sequence& q = *batch[i].sequence;
@@ -61,12 +58,12 @@ Drafts draft(const std::vector<CycleEntry>& batch) {
     next.push_back(batch[i].tokens[0]);
     last_rows.push_back(static_cast<int32_t>(next.size()) - 1);
   }
-  MtpRows rows = mtp_forward(model, kernels::gather_rows(hidden), int_array(next), segments);
+  MtpRows rows = mtp_forward(model, kernels::gather_rows(hidden), next, segments);
   std::vector<std::vector<kernels::KvRows>> extra(batch.size());
   for (size_t a = 0; a < active.size(); ++a) {
     Sequence& q = *batch[active[a]].sequence;
-    int count = segments[a].row_count;
-    q.mtp.append(rows.k, rows.v, segments[a].row_begin, count - 1);
+    int count = segments[a].count;
+    q.mtp.append(rows.k, rows.v, segments[a].begin, count - 1);
     q.drop_hidden(count - 1);
     q.pending->mtp_k = RowRange{rows.k, last_rows[a], 1};
     q.pending->mtp_v = RowRange{rows.v, last_rows[a], 1};
@@ -93,17 +90,15 @@ Drafts draft(const std::vector<CycleEntry>& batch) {
     if (still.empty()) {
       return drafts;
     }
-    mx::array token = kernels::take_rows(drafts.steps.back().token, picked);
-    mx::array from = kernels::take_rows(out, picked);
-    std::vector<kernels::AttentionSegment> one_row;
+    std::vector<int32_t> tokens;
+    std::vector<MtpSegment> one_row;
     for (size_t a = 0; a < still.size(); ++a) {
-      const Sequence& q = *batch[still[a]].sequence;
-      kernels::AttentionSegment segment = mtp_segment(q, static_cast<int>(a), 1);
-      segment.position = q.length() + step;
+      tokens.push_back(drafts.steps.back().token.data<int32_t>()[picked[a]]);
+      MtpSegment segment = mtp_segment(*batch[still[a]].sequence, static_cast<int>(a), 1);
       segment.extra = extra[still[a]];
       one_row.push_back(std::move(segment));
     }
-    rows = mtp_forward(model, from, token, one_row);
+    rows = mtp_forward(model, kernels::take_rows(out, picked), tokens, one_row);
     for (size_t a = 0; a < still.size(); ++a) {
       extra[still[a]].push_back({rows.k, rows.v, static_cast<int>(a), 1});
     }
@@ -112,37 +107,17 @@ Drafts draft(const std::vector<CycleEntry>& batch) {
   }
 }
 
-mx::array row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts) {
+std::vector<int32_t> row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts) {
   std::vector<int32_t> ids;
-  struct Copy {
-    int row, step, member;
-  };
-  std::vector<Copy> copies;
   for (size_t i = 0; i < batch.size(); ++i) {
     ids.insert(ids.end(), batch[i].tokens.begin(), batch[i].tokens.end());
     for (int step = 0; step < batch[i].depth; ++step) {
       const auto& members = drafts.members[step];
-      int member = static_cast<int>(std::find(members.begin(), members.end(), static_cast<int>(i)) - members.begin());
-      copies.push_back({static_cast<int>(ids.size()), step, member});
-      ids.push_back(0);
+      auto member = std::find(members.begin(), members.end(), static_cast<int>(i)) - members.begin();
+      ids.push_back(drafts.steps[step].token.data<int32_t>()[member]);
     }
   }
-  if (copies.empty()) {
-    return int_array(ids);
-  }
-  std::vector<mx::array> tokens;
-  for (const auto& step : drafts.steps) {
-    tokens.push_back(step.token);
-  }
-  int total = static_cast<int>(ids.size());
-  return kernels::cpu_task1("row_ids", tokens, {{total}, mx::int32},
-                            [ids, copies](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-                              int32_t* to = out[0].data<int32_t>();
-                              std::copy(ids.begin(), ids.end(), to);
-                              for (const auto& c : copies) {
-                                to[c.row] = in[c.step].data<int32_t>()[c.member];
-                              }
-                            });
+  return ids;
 }
 
 void read_drafts(const std::vector<CycleEntry>& batch, const Drafts& drafts, CycleResult& result) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "native/src/cycle.h"
+#include "native/src/forward.h"
 
 // The head's half of a cycle: K drafts for each entry, and the rows that the trunk then verifies.
 namespace mtplx::native {
@@ -8,9 +9,8 @@ namespace mtplx::native {
 // Spec of draw number `index`, for the token at absolute `position`.
 kernels::DrawSpec draw_spec(const DrawRequest& request, int index, int position);
 
-mx::array int_array(const std::vector<int32_t>& values);
 // Rows [begin, begin + count) of a batch, after the MTP rows that the sequence has.
-kernels::AttentionSegment mtp_segment(const Sequence& q, int begin, int count);
+MtpSegment mtp_segment(const Sequence& q, int begin, int count);
 
 // Everything that the drafting of one batch leaves behind.
 struct Drafts {
@@ -21,8 +21,8 @@ struct Drafts {
 // Makes the MTP rows that are missing and drafts `depth` tokens for each entry.
 Drafts draft(const std::vector<CycleEntry>& batch);
 
-// Token ids of all trunk rows, i32 [R]: the fed tokens of each entry and then its drafts.
-mx::array row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts);
+// Token ids of all trunk rows: the fed tokens of each entry and then its drafts.
+std::vector<int32_t> row_ids(const std::vector<CycleEntry>& batch, const Drafts& drafts);
 
 // The drafted tokens, and the supports and probabilities that they were drawn from.
 void read_drafts(const std::vector<CycleEntry>& batch, const Drafts& drafts, CycleResult& result);

@@ -2,7 +2,7 @@
 
 #include "native/src/sequence.h"
 
-// Graphs of the trunk and of the MTP head over ragged rows: rows of several sequences stand one
+// The trunk and the MTP head over ragged rows: rows of several sequences stand one
 // after the other, and a segment says whose they are.
 namespace mtplx::native {
 
@@ -12,11 +12,19 @@ struct TrunkSegment {
   int count;
 };
 
-// ids i32 [R]. The sequences keep their committed state; rows that it owes are applied. whole: see TrunkRows.
+// One id a row. The sequences keep their committed state; rows that it owes are applied. whole: see TrunkRows.
 TrunkRows trunk_forward(const Model& model,
-                        const mx::array& ids,
+                        const std::vector<int32_t>& ids,
                         const std::vector<TrunkSegment>& segments,
                         bool whole);
+
+// Rows of the head after those in `kv` and the extra ones.
+struct MtpSegment {
+  int begin;
+  int count;
+  const KvCache* kv;
+  std::vector<kernels::KvRows> extra = {};
+};
 
 struct MtpRows {
   mx::array hidden; // f32 [R, H], after mtp.norm
@@ -24,11 +32,11 @@ struct MtpRows {
   mx::array v;
 };
 
-// Row p of a segment reads hidden row p and the embedding of token p + 1 (`next`, i32 [R]).
-// hidden f32 [R, H]: the trunk's post-norm rows, or the head's own output when it recurses.
+// Row p of a segment reads hidden row p and the embedding of token p + 1 (`next`, one a row).
+// hidden f32 [R, H], evaluated: the trunk's post-norm rows, or the head's own output when it recurses.
 MtpRows mtp_forward(const Model& model,
                     const mx::array& hidden,
-                    const mx::array& next,
-                    const std::vector<kernels::AttentionSegment>& segments);
+                    const std::vector<int32_t>& next,
+                    const std::vector<MtpSegment>& segments);
 
 } // namespace mtplx::native

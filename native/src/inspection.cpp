@@ -90,8 +90,8 @@ MtpWhole mtp_whole(const Model& model, const std::vector<float>& hidden, const s
                                                   " numbers.");
   }
   mx::array h(hidden.begin(), {rows, width}, mx::float32);
-  mx::array ids(next.begin(), {rows}, mx::int32);
-  MtpRows out = mtp_forward(model, h, ids, {{0, rows, 0, {}, {}, 0, {}}});
+  KvCache nothing;
+  MtpRows out = mtp_forward(model, h, next, {{0, rows, &nothing}});
   mx::array logits = kernels::linear(out.hidden, model.lm_head);
   return {floats(out.hidden), floats(logits)};
 }

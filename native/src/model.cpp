@@ -1,5 +1,7 @@
 #include "native/src/model.h"
 
+#include "native/src/plans.h"
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -74,14 +76,10 @@ std::shared_ptr<Model> built(const LoadRequest& request, std::function<void()> o
     mtp = mtp_head(w, spec, build);
   }
   mx::clear_cache();
-  auto model = std::make_shared<Model>(
+  return std::make_shared<Model>(
       Model{spec, std::move(embed), std::move(layers), norm, std::move(lm_head), std::move(draft), std::move(mtp),
-            w.raw_norms(), w.linear_bytes() + mx::get_active_memory() - std::min(before, mx::get_active_memory())});
-  std::for_each(model->layers.begin(), model->layers.end(), find_cold_lines);
-  if (model->mtp) {
-    find_cold_lines(model->mtp->layer);
-  }
-  return model;
+            w.raw_norms(), w.linear_bytes() + mx::get_active_memory() - std::min(before, mx::get_active_memory()),
+            std::make_shared<PlanBank>()});
 }
 
 } // namespace

@@ -4,7 +4,6 @@
 #include <variant>
 
 #include "kernels/attention/attention.h"
-#include "kernels/common/cold_lines.h"
 #include "kernels/gated_delta/gated_delta.h"
 #include "kernels/linear/linear.h"
 #include "kernels/moe/moe.h"
@@ -43,11 +42,7 @@ struct Layer {
   kernels::InputNorm post_attention_norm;
   std::variant<AttentionLayer, GatedDeltaLayer> mixer;
   std::variant<DenseMlp, kernels::MoeWeights> mlp;
-  kernels::ColdLines cold = {}; // of all of the above but the experts; see find_cold_lines
 };
-
-// To be called where the layer stays.
-void find_cold_lines(Layer& layer);
 
 // One full-attention layer that reads [embedding of the next token | hidden row].
 struct MtpHead {
@@ -57,6 +52,8 @@ struct MtpHead {
   Layer layer;
   mx::array norm;
 };
+
+class PlanBank;
 
 struct Model {
   ModelSpec spec;
@@ -68,6 +65,7 @@ struct Model {
   std::optional<MtpHead> mtp;
   RawNorms raw_norms;
   size_t weight_bytes;
+  std::shared_ptr<PlanBank> plans; // of this model; used on the engine thread alone
 };
 
 // Reads the checkpoint that the request describes. `on_tensor` may throw to stop.

@@ -14,13 +14,16 @@ void KvCache::append(const mx::array& k, const mx::array& v, int begin, int coun
     if (offset == 0) {
       k_blocks.push_back(kernels::kv_block(kernels::KvKind::keys, heads, dim));
       v_blocks.push_back(kernels::kv_block(kernels::KvKind::values, heads, dim));
+      k_data.push_back(nullptr);
+      v_data.push_back(nullptr);
     }
     int n = std::min(count - done, size - offset);
     auto write = [&](kernels::KvKind kind, mx::array& block, const mx::array& from) {
       block = kernels::kv_append(kind, std::move(block), from, begin + done, n, offset);
+      return block.data<float>();
     };
-    write(kernels::KvKind::keys, k_blocks.back(), k);
-    write(kernels::KvKind::values, v_blocks.back(), v);
+    k_data.back() = write(kernels::KvKind::keys, k_blocks.back(), k);
+    v_data.back() = write(kernels::KvKind::values, v_blocks.back(), v);
     rows += n;
     done += n;
   }

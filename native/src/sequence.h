@@ -13,6 +13,8 @@ namespace mtplx::native {
 struct KvCache {
   std::vector<mx::array> k_blocks;
   std::vector<mx::array> v_blocks;
+  std::vector<const float*> k_data; // where the blocks lie
+  std::vector<const float*> v_data;
   int rows = 0;
 
   // Appends rows [begin, begin + count) of k and v, f32 [M, kv_heads, head_dim].

@@ -7,12 +7,12 @@ namespace mtplx::kernels {
 void History::fill_overlay() const {
   int dim = spec_.head_dim;
   size_t group_size = static_cast<size_t>(dim) * group_keys;
-  int first_group = segment_.cached_groups();
-  for (int g = 0; g < segment_.overlay_groups(); ++g) {
+  int first_group = cached_groups(segment_);
+  for (int g = 0; g < overlay_groups(segment_); ++g) {
     float* to = overlay_ + g * group_size;
     size_t position = static_cast<size_t>(first_group + g) * group_keys;
     size_t block = position / block_keys;
-    if (block < segment_.k_blocks.size()) {
+    if (block * block_keys < static_cast<size_t>(segment_.block_rows)) {
       const float* from = key_block(static_cast<int>(block)) + position % block_keys;
       for (int d = 0; d < dim; ++d) {
         std::memcpy(to + d * group_keys, from + static_cast<size_t>(d) * block_keys, group_keys * sizeof(float));
@@ -34,7 +34,7 @@ void History::fill_overlay() const {
     }
   };
   for (const auto& e : segment_.extra) {
-    append(in_[e.k].data<float>() + e.row_begin * row, e.count);
+    append(e.k, e.count);
   }
   append(new_k_ + segment_.row_begin * row, segment_.row_count);
 }

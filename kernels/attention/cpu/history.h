@@ -8,34 +8,25 @@
 
 namespace mtplx::kernels {
 
-// One segment with its arrays as indices into the task's inputs.
-struct HistorySegment {
-  int row_begin, row_count, position, block_rows;
-  std::vector<int> k_blocks, v_blocks;
-  struct Extra {
-    int k, v, row_begin, count;
-  };
-  std::vector<Extra> extra;
-  size_t overlay; // offset of its overlay in the call's, in groups of one head
-
-  // Groups of 16 positions that lie wholly in the cache; the rest is laid over them.
-  int cached_groups() const { return block_rows / group_keys; }
-  int end() const { return position + row_count; }
-  int overlay_groups() const { return (end() + group_keys - 1) / group_keys - cached_groups(); }
-};
+// Groups of 16 positions that lie wholly in the cache; the rest is laid over them.
+inline int cached_groups(const PlainAttentionSegment& s) {
+  return s.block_rows / group_keys;
+}
+inline int overlay_groups(const PlainAttentionSegment& s) {
+  return (s.position + s.row_count + group_keys - 1) / group_keys - cached_groups(s);
+}
 
 // Keys and values of one KV head of a segment, whatever they lie in: cache blocks, extra rows, the new rows.
 class History {
  public:
   // overlay: [overlay_groups, dim, 16] of this head. new_k and new_v: f32 [M, kv_heads, dim].
-  History(const HistorySegment& segment,
+  History(const PlainAttentionSegment& segment,
           const AttentionSpec& spec,
           int head,
-          const std::vector<mx::array>& in,
           const float* new_k,
           const float* new_v,
           float* overlay)
-      : segment_(segment), spec_(spec), head_(head), in_(in), new_k_(new_k), new_v_(new_v), overlay_(overlay) {}
+      : segment_(segment), spec_(spec), head_(head), new_k_(new_k), new_v_(new_v), overlay_(overlay) {}
 
   // Lays out the keys of every group that is not wholly in the cache.
   void fill_overlay() const;
@@ -46,12 +37,12 @@ class History {
   void each_keys(int block, int groups, Body body) const {
     constexpr int block_groups = block_keys / group_keys;
     int dim = spec_.head_dim;
-    int cached = std::clamp(segment_.cached_groups() - block * block_groups, 0, groups);
+    int cached = std::clamp(cached_groups(segment_) - block * block_groups, 0, groups);
     if (cached > 0) {
       body(key_block(block), group_keys, block_keys, 0, cached);
     }
     if (cached < groups) {
-      int first = block * block_groups + cached - segment_.cached_groups();
+      int first = block * block_groups + cached - cached_groups(segment_);
       size_t group_size = static_cast<size_t>(dim) * group_keys;
       body(overlay_ + first * group_size, group_size, group_keys, cached, groups - cached);
     }
@@ -76,7 +67,7 @@ class History {
     }
     int at = segment_.block_rows;
     for (const auto& e : segment_.extra) {
-      run(at, e.count, in_[e.v].data<float>() + e.row_begin * row + head_ * spec_.head_dim, row);
+      run(at, e.count, e.v + head_ * spec_.head_dim, row);
       at += e.count;
     }
     run(at, segment_.row_count, new_v_ + segment_.row_begin * row + head_ * spec_.head_dim, row);
@@ -84,13 +75,12 @@ class History {
 
  private:
   size_t head_block() const { return static_cast<size_t>(block_keys) * spec_.head_dim; }
-  const float* key_block(int b) const { return in_[segment_.k_blocks[b]].data<float>() + head_ * head_block(); }
-  const float* value_block(int b) const { return in_[segment_.v_blocks[b]].data<float>() + head_ * head_block(); }
+  const float* key_block(int b) const { return segment_.k_blocks[b] + head_ * head_block(); }
+  const float* value_block(int b) const { return segment_.v_blocks[b] + head_ * head_block(); }
 
-  const HistorySegment& segment_;
+  const PlainAttentionSegment& segment_;
   const AttentionSpec& spec_;
   int head_;
-  const std::vector<mx::array>& in_;
   const float* new_k_;
   const float* new_v_;
   float* overlay_;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/attention/cpu/history.h"
 #include "kernels/common/scratch.h"
 #include "kernels/common/thread_pool.h"
 
@@ -24,13 +25,20 @@ struct Task {
 // One evaluation of a call.
 class Pass {
  public:
-  Pass(const AttentionCall& call, const std::vector<mx::array>& in, std::vector<mx::array>& out)
-      : call_(call), spec_(call.spec), dim_(call.spec.head_dim), in_(in), out_(out) {}
+  explicit Pass(const AttentionCall& call) : call_(call), spec_(call.spec), dim_(call.spec.head_dim) {}
 
   void run() {
     thread_local Scratch scratch;
-    size_t angles = static_cast<size_t>(call_.rows) * call_.half();
-    size_t overlay = call_.overlay_groups * spec_.kv_heads * call_.group_size();
+    thread_local std::vector<size_t> places;
+    places.clear();
+    size_t groups = 0; // of all segments, for one head
+    for (const auto& s : call_.segments) {
+      places.push_back(groups);
+      groups += overlay_groups(s);
+    }
+    overlay_at_ = places.data();
+    size_t angles = static_cast<size_t>(call_.rows) * half();
+    size_t overlay = groups * spec_.kv_heads * group_size();
     Parts parts(scratch.bytes(2 * Parts::bytes(angles) + Parts::bytes(overlay)));
     cosine_ = parts.take(angles);
     sine_ = parts.take(angles);
@@ -53,17 +61,22 @@ class Pass {
   }
 
  private:
+  int half() const { return spec_.rotary_dim / 2; }
+  int group() const { return spec_.query_heads / spec_.kv_heads; }
+  int query_width() const { return dim_ * (spec_.gated ? 2 : 1); }
+  size_t group_size() const { return static_cast<size_t>(group_keys) * dim_; }
+
   // Angles of all rows.
   void rotate() {
     constexpr int rows_a_task = 16;
     auto angles = MTPLX_SELECT_ISA(rotation_angles);
-    int half = call_.half();
+    int count = half();
     for (const auto& segment : call_.segments) {
       parallel_for((segment.row_count + rows_a_task - 1) / rows_a_task, [&](int task) {
         int end = std::min((task + 1) * rows_a_task, segment.row_count);
         for (int i = task * rows_a_task; i < end; ++i) {
-          size_t at = static_cast<size_t>(segment.row_begin + i) * half;
-          angles(segment.position + i, call_.frequency->data(), half, cosine_ + at, sine_ + at);
+          size_t at = static_cast<size_t>(segment.row_begin + i) * count;
+          angles(segment.position + i, call_.frequency, count, cosine_ + at, sine_ + at);
         }
       });
     }
@@ -71,15 +84,15 @@ class Pass {
 
   // Divides the work; tells whether every KV head of a segment is one task.
   bool split(std::vector<Task>& tasks) const {
-    int group = call_.group();
+    int heads = group();
     int units = 0;
-    auto row_groups = [&](const HistorySegment& s) {
-      return (s.row_count * group + queries_a_task - 1) / queries_a_task;
+    auto row_groups = [&](const PlainAttentionSegment& s) {
+      return (s.row_count * heads + queries_a_task - 1) / queries_a_task;
     };
     for (const auto& s : call_.segments) {
       units += spec_.kv_heads * row_groups(s);
     }
-    int parts = units < threads() ? std::min(group, (threads() + units - 1) / units) : 1;
+    int parts = units < threads() ? std::min(heads, (threads() + units - 1) / units) : 1;
     bool whole = parts == 1;
     tasks.clear();
     for (size_t s = 0; s < call_.segments.size(); ++s) {
@@ -89,7 +102,7 @@ class Pass {
       for (int g = 0; g < groups; ++g) {
         for (int h = 0; h < spec_.kv_heads; ++h) {
           for (int p = 0; p < parts; ++p) {
-            tasks.push_back({static_cast<int>(s), h, h * group + group * p / parts, h * group + group * (p + 1) / parts,
+            tasks.push_back({static_cast<int>(s), h, h * heads + heads * p / parts, h * heads + heads * (p + 1) / parts,
                              static_cast<int>(static_cast<int64_t>(rows) * g / groups),
                              static_cast<int>(static_cast<int64_t>(rows) * (g + 1) / groups)});
           }
@@ -100,42 +113,36 @@ class Pass {
   }
 
   History history(int segment, int kv_head) const {
-    const HistorySegment& s = call_.segments[segment];
-    size_t at = s.overlay * spec_.kv_heads + static_cast<size_t>(kv_head) * s.overlay_groups();
-    return {s,
-            spec_,
-            kv_head,
-            in_,
-            out_[out_k].data<float>(),
-            out_[out_v].data<float>(),
-            overlay_ + at * call_.group_size()};
+    const PlainAttentionSegment& s = call_.segments[segment];
+    size_t at = overlay_at_[segment] * spec_.kv_heads + static_cast<size_t>(kv_head) * overlay_groups(s);
+    return {s, spec_, kv_head, call_.new_k, call_.new_v, overlay_ + at * group_size()};
   }
 
   // New rows of one KV head: keys normed and rotated, values copied, keys laid out.
   void prepare(int segment, int kv_head) const {
-    const HistorySegment& s = call_.segments[segment];
+    const PlainAttentionSegment& s = call_.segments[segment];
     for (int i = 0; i < s.row_count; ++i) {
       size_t row = static_cast<size_t>(s.row_begin) + i;
       size_t at = (row * spec_.kv_heads + kv_head) * dim_;
-      norm_row(in_[in_k].data<float>() + at, in_[in_k_norm], row, 1.0f, out_[out_k].data<float>() + at);
-      std::memcpy(out_[out_v].data<float>() + at, in_[in_v].data<float>() + at, dim_ * sizeof(float));
+      norm_row(call_.k + at, call_.k_norm, row, 1.0f, call_.new_k + at);
+      std::memcpy(call_.new_v + at, call_.v + at, dim_ * sizeof(float));
     }
     history(segment, kv_head).fill_overlay();
   }
 
-  void norm_row(const float* x, const mx::array& weight, size_t row, float scale, float* y) const {
-    size_t angle = row * call_.half();
+  void norm_row(const float* x, const float* weight, size_t row, float scale, float* y) const {
+    size_t angle = row * half();
     MTPLX_SELECT_ISA(norm_and_rotate)
-    (x, weight.data<float>(), spec_.eps, dim_, cosine_ + angle, sine_ + angle, call_.half(), scale, y);
+    (x, weight, spec_.eps, dim_, cosine_ + angle, sine_ + angle, half(), scale, y);
   }
 
   const float* query_source(size_t row, int head) const {
-    return in_[in_q].data<float>() + (row * spec_.query_heads + head) * call_.query_width();
+    return call_.q + (row * spec_.query_heads + head) * query_width();
   }
 
   // Queries are ordered by row, then head.
   void attend(const Task& t) const {
-    const HistorySegment& s = call_.segments[t.segment];
+    const PlainAttentionSegment& s = call_.segments[t.segment];
     int count = (t.row_end - t.row_begin) * t.heads();
     thread_local Scratch scratch;
     size_t size = static_cast<size_t>(count) * dim_;
@@ -151,7 +158,7 @@ class Pass {
     float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim_)));
     for (int q = 0; q < count; ++q) {
       size_t row = static_cast<size_t>(s.row_begin) + t.row_begin + q / t.heads();
-      norm_row(query_source(row, t.head_begin + q % t.heads()), in_[in_q_norm], row, scale,
+      norm_row(query_source(row, t.head_begin + q % t.heads()), call_.q_norm, row, scale,
                queries + static_cast<size_t>(q) * dim_);
       states[q] = {-std::numeric_limits<float>::infinity(), 0.0f};
       ones[q] = 1.0f;
@@ -166,7 +173,7 @@ class Pass {
       size_t row = static_cast<size_t>(s.row_begin) + t.row_begin + q / t.heads();
       int head = t.head_begin + q % t.heads();
       finish(acc + static_cast<size_t>(q) * dim_, states[q].sum, spec_.gated ? query_source(row, head) + dim_ : nullptr,
-             dim_, out_[out_y].data<float>() + (row * spec_.query_heads + head) * dim_);
+             dim_, call_.y + (row * spec_.query_heads + head) * dim_);
     }
   }
 
@@ -218,17 +225,16 @@ class Pass {
   const AttentionCall& call_;
   const AttentionSpec& spec_;
   int dim_;
-  const std::vector<mx::array>& in_;
-  std::vector<mx::array>& out_;
   float* cosine_; // [rows, half]
   float* sine_;
-  float* overlay_; // of each segment, for each KV head
+  float* overlay_;           // of each segment, for each KV head
+  const size_t* overlay_at_; // a segment's, in groups of one head
 };
 
 } // namespace
 
-void run_attention(const AttentionCall& call, const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-  Pass(call, in, out).run();
+void run_attention(const AttentionCall& call) {
+  Pass(call).run();
 }
 
 } // namespace mtplx::kernels

@@ -1,29 +1,27 @@
 #pragma once
 
-#include <memory>
-#include <vector>
+#include <span>
 
-#include "kernels/attention/cpu/history.h"
+#include "kernels/attention/attention.h"
 
 namespace mtplx::kernels {
 
+// One evaluation as plain memory, shapes as in attention.h.
 struct AttentionCall {
   AttentionSpec spec;
-  std::shared_ptr<const std::vector<double>> frequency;
-  std::vector<HistorySegment> segments;
+  const double* frequency; // [rotary_dim / 2]
+  std::span<const PlainAttentionSegment> segments;
   int rows;
-  size_t overlay_groups; // of all segments, for one head
-
-  int half() const { return spec.rotary_dim / 2; }
-  int group() const { return spec.query_heads / spec.kv_heads; }
-  int query_width() const { return spec.head_dim * (spec.gated ? 2 : 1); }
-  size_t group_size() const { return static_cast<size_t>(group_keys) * spec.head_dim; }
+  const float* q;
+  const float* k;
+  const float* v;
+  const float* q_norm;
+  const float* k_norm;
+  float* y;
+  float* new_k;
+  float* new_v;
 };
 
-enum AttentionInput { in_q, in_k, in_v, in_q_norm, in_k_norm, in_first_block };
-enum AttentionOutputs { out_y, out_k, out_v };
-
-// One evaluation of a call.
-void run_attention(const AttentionCall& call, const std::vector<mx::array>& in, std::vector<mx::array>& out);
+void run_attention(const AttentionCall& call);
 
 } // namespace mtplx::kernels

@@ -9,8 +9,13 @@ namespace mtplx::kernels {
 
 namespace {
 
-enum Input { in_qkv, in_z, in_b, in_a, in_conv, in_a_log, in_dt_bias, in_norm, in_first_state };
-enum Output { out_y, out_k, out_delta, out_decay, out_first_state };
+enum Input { in_qkv, in_z, in_b, in_a, in_conv, in_a_log, in_dt_bias, in_norm };
+enum Output { out_y, out_k, out_delta, out_decay };
+
+void check_spec(const GatedDeltaSpec& spec) {
+  check_gated_delta(spec.key_dim % 16 == 0 && spec.value_dim % 16 == 0 && spec.value_heads % spec.key_heads == 0,
+                    "head dims must be multiples of 16 and value heads a multiple of the key heads.");
+}
 
 void check_inputs(const mx::array& qkv,
                   const mx::array& z,
@@ -20,8 +25,7 @@ void check_inputs(const mx::array& qkv,
                   const GatedDeltaSpec& spec) {
   check_gated_delta(qkv.ndim() == 2, "the inputs do not fit the heads.");
   int rows = qkv.shape(0);
-  check_gated_delta(spec.key_dim % 16 == 0 && spec.value_dim % 16 == 0 && spec.value_heads % spec.key_heads == 0,
-                    "head dims must be multiples of 16 and value heads a multiple of the key heads.");
+  check_spec(spec);
   check_gated_delta(
       qkv.shape(1) == channels_of(spec) && z.shape() == mx::Shape({rows, spec.value_heads * spec.value_dim}) &&
           b.shape() == mx::Shape({rows, spec.value_heads}) && a.shape() == b.shape() &&
@@ -39,30 +43,32 @@ void check_segment(const GatedDeltaSegment& s, const GatedDeltaSpec& g, int rows
                     "a segment's state does not fit the heads.");
 }
 
+// A state that MLX has made, as tests do, may be a graph or a view.
+void make_plain(GatedDeltaState& state) {
+  for (mx::array* a : {&state.recurrent, &state.conv}) {
+    a->eval();
+    check_gated_delta(a->flags().row_contiguous, "a segment's state is not row-contiguous.");
+  }
+}
+
 // Whether the forward makes the state after the last row; else the rows that are kept will be owed.
 bool makes_last(const GatedDeltaSegment& s) {
   return s.row_count > most_owed_rows;
 }
 
-// The arrays of a segment among the outputs.
-struct SegmentOutputs {
-  size_t conv;
-  std::optional<size_t> recurrent; // the last, or a settled copy; what is owed is applied in place without one
-};
-
-DeltaSegment plain(const GatedDeltaSegment& s,
-                   const GatedDeltaSpec& g,
-                   const SegmentOutputs& to,
-                   std::vector<mx::array>& out) {
-  DeltaSegment segment{.row_begin = s.row_begin,
-                       .row_count = s.row_count,
-                       .conv = s.state.conv.data<float>(),
-                       .conv_after = out[to.conv].data<float>(),
-                       .recurrent = s.state.recurrent.data<float>()};
+PlainGatedDeltaSegment plain_segment(const GatedDeltaSegment& s,
+                                     const GatedDeltaSpec& g,
+                                     const mx::array& conv_after,
+                                     const std::optional<mx::array>& recurrent) {
+  PlainGatedDeltaSegment segment{.row_begin = s.row_begin,
+                                 .row_count = s.row_count,
+                                 .conv = s.state.conv.data<float>(),
+                                 .conv_after = const_cast<float*>(conv_after.data<float>()),
+                                 .recurrent = s.state.recurrent.data<float>()};
   if (makes_last(s)) {
-    segment.last = out[*to.recurrent].data<float>();
+    segment.last = const_cast<float*>(recurrent->data<float>());
   } else if (s.state.owed) {
-    segment.settled = to.recurrent ? out[*to.recurrent].data<float>() : const_cast<float*>(segment.recurrent);
+    segment.settled = const_cast<float*>(recurrent ? recurrent->data<float>() : segment.recurrent);
   }
   if (const auto& owed = s.state.owed) {
     size_t begin = owed->begin;
@@ -75,6 +81,52 @@ DeltaSegment plain(const GatedDeltaSegment& s,
 }
 
 } // namespace
+
+GatedDeltaPass::GatedDeltaPass(const GatedDeltaSpec& spec, std::vector<GatedDeltaSegment> segments)
+    : spec_(spec), segments_(std::move(segments)) {
+  made_.reserve(segments_.size());
+  for (auto& s : segments_) {
+    Made made{fresh(s.state.conv.shape(), mx::float32), std::nullopt};
+    if (makes_last(s) || (s.state.owed && !sole_owner(s.state.recurrent))) {
+      made.recurrent = fresh(s.state.recurrent.shape(), mx::float32, Life::state);
+    }
+    made_.push_back(std::move(made));
+  }
+}
+
+void GatedDeltaPass::plain(std::vector<PlainGatedDeltaSegment>& segments) const {
+  segments.clear();
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    segments.push_back(plain_segment(segments_[i], spec_, made_[i].conv, made_[i].recurrent));
+  }
+}
+
+std::vector<GatedDeltaState> GatedDeltaPass::before() {
+  std::vector<GatedDeltaState> states;
+  states.reserve(segments_.size());
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    GatedDeltaState& state = segments_[i].state;
+    if (!makes_last(segments_[i])) {
+      if (made_[i].recurrent) {
+        state.recurrent = *made_[i].recurrent;
+      }
+      state.owed.reset();
+    }
+    states.push_back(std::move(state));
+  }
+  return states;
+}
+
+GatedDeltaTape GatedDeltaPass::tape(std::optional<GatedDeltaSteps> steps) const {
+  GatedDeltaTape tape{{}, std::move(steps)};
+  tape.segments.reserve(segments_.size());
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const GatedDeltaSegment& s = segments_[i];
+    tape.segments.push_back(
+        {s.row_begin, s.row_count, made_[i].conv, makes_last(s) ? made_[i].recurrent : std::nullopt});
+  }
+  return tape;
+}
 
 GatedDeltaState gated_delta_zero_state(const GatedDeltaSpec& spec) {
   GatedDeltaState state{fresh({spec.value_heads, spec.key_dim, spec.value_dim}, mx::float32, Life::state),
@@ -95,73 +147,70 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
   check_inputs(qkv, z, b, a, weights, spec);
   int rows = qkv.shape(0);
   std::vector<mx::array> inputs;
-  inputs.reserve(in_first_state + 5 * segments.size());
   for (const mx::array* x : {&qkv, &z, &b, &a, &weights.conv, &weights.a_log, &weights.dt_bias, &weights.norm}) {
     inputs.push_back(*x); // an initialiser list would copy each twice
   }
+  for (auto& s : segments) {
+    check_segment(s, spec, rows);
+    make_plain(s.state);
+  }
+  GatedDeltaPass pass(spec, std::move(segments));
   std::vector<OutputSpec> outputs = {{{rows, spec.value_heads * spec.value_dim}, mx::float32},
                                      {{rows, spec.key_heads, spec.key_dim}, mx::float32},
                                      {{rows, spec.value_heads, spec.value_dim}, mx::float32},
                                      {{rows, spec.value_heads}, mx::float32}};
-  outputs.reserve(out_first_state + 2 * segments.size());
-  std::vector<SegmentOutputs> places;
-  places.reserve(segments.size());
-  for (auto& s : segments) {
-    check_segment(s, spec, rows);
-    SegmentOutputs to{outputs.size(), std::nullopt};
-    outputs.push_back({s.state.conv.shape(), mx::float32});
-    if (makes_last(s) || (s.state.owed && !sole_owner(s.state.recurrent))) {
-      to.recurrent = outputs.size();
-      outputs.push_back({s.state.recurrent.shape(), mx::float32, Life::state});
-    }
-    places.push_back(to);
-    inputs.push_back(s.state.recurrent);
-    inputs.push_back(s.state.conv);
-    if (const auto& owed = s.state.owed) {
-      inputs.insert(inputs.end(), {owed->rows.k, owed->rows.delta, owed->rows.decay});
-    }
-  }
   auto out = cpu_task("gated_delta", inputs, outputs, [&](const auto& in, std::vector<mx::array>& out) {
-    DeltaCall call{.spec = spec,
-                   .conv = in[in_conv].template data<float>(),
-                   .a_log = in[in_a_log].template data<float>(),
-                   .dt_bias = in[in_dt_bias].template data<float>(),
-                   .norm = in[in_norm].template data<float>(),
-                   .qkv = in[in_qkv].template data<float>(),
-                   .z = in[in_z].template data<float>(),
-                   .b = in[in_b].template data<float>(),
-                   .a = in[in_a].template data<float>(),
-                   .y = out[out_y].data<float>(),
-                   .k = out[out_k].data<float>(),
-                   .delta = out[out_delta].data<float>(),
-                   .decay = out[out_decay].data<float>(),
-                   .segments = {}};
-    call.segments.reserve(segments.size());
-    for (size_t i = 0; i < segments.size(); ++i) {
-      call.segments.push_back(plain(segments[i], spec, places[i], out));
-    }
-    run_gated_delta(call);
+    std::vector<PlainGatedDeltaSegment> plain;
+    pass.plain(plain);
+    run_gated_delta({.spec = spec,
+                     .conv = in[in_conv].template data<float>(),
+                     .a_log = in[in_a_log].template data<float>(),
+                     .dt_bias = in[in_dt_bias].template data<float>(),
+                     .norm = in[in_norm].template data<float>(),
+                     .qkv = in[in_qkv].template data<float>(),
+                     .z = in[in_z].template data<float>(),
+                     .b = in[in_b].template data<float>(),
+                     .a = in[in_a].template data<float>(),
+                     .y = out[out_y].data<float>(),
+                     .k = out[out_k].data<float>(),
+                     .delta = out[out_delta].data<float>(),
+                     .decay = out[out_decay].data<float>(),
+                     .segments = plain});
   });
-  GatedDeltaOutput result{out[out_y], {}, {}};
-  result.tape.steps = GatedDeltaSteps{qkv, {out[out_k], out[out_delta], out[out_decay]}};
-  result.before.reserve(segments.size());
-  result.tape.segments.reserve(segments.size());
-  for (size_t i = 0; i < segments.size(); ++i) {
-    GatedDeltaSegment& s = segments[i];
-    const SegmentOutputs& to = places[i];
-    GatedDeltaTapeSegment segment{s.row_begin, s.row_count, out[to.conv], std::nullopt};
-    if (makes_last(s)) {
-      segment.recurrent = out[*to.recurrent];
-    } else {
-      if (to.recurrent) {
-        s.state.recurrent = out[*to.recurrent];
-      }
-      s.state.owed.reset();
-    }
-    result.before.push_back(std::move(s.state));
-    result.tape.segments.push_back(std::move(segment));
-  }
-  return result;
+  return {out[out_y], pass.before(), pass.tape(GatedDeltaSteps{qkv, {out[out_k], out[out_delta], out[out_decay]}})};
+}
+
+PlanCall planned_gated_delta(const GatedDeltaRows& rows,
+                             const GatedDeltaWeights& weights,
+                             const GatedDeltaSpec& spec,
+                             const std::vector<PlainGatedDeltaSegment>* segments) {
+  check_spec(spec);
+  int values = spec.value_heads * spec.value_dim;
+  check_gated_delta(rows.qkv.width == channels_of(spec) && rows.z.width == values && rows.y.width == values &&
+                        rows.b.width == spec.value_heads && rows.a.width == spec.value_heads &&
+                        rows.k.width == spec.key_heads * spec.key_dim && rows.delta.width == values &&
+                        rows.decay.width == spec.value_heads,
+                    "the inputs do not fit the heads.");
+  return {"gated_delta",
+          {rows.qkv, rows.z, rows.b, rows.a},
+          {rows.y, rows.k, rows.delta, rows.decay},
+          [rows, spec, segments, conv = weights.conv.data<float>(), a_log = weights.a_log.data<float>(),
+           dt_bias = weights.dt_bias.data<float>(), norm = weights.norm.data<float>()](const PlanMemory& memory) {
+            run_gated_delta({.spec = spec,
+                             .conv = conv,
+                             .a_log = a_log,
+                             .dt_bias = dt_bias,
+                             .norm = norm,
+                             .qkv = memory[rows.qkv],
+                             .z = memory[rows.z],
+                             .b = memory[rows.b],
+                             .a = memory[rows.a],
+                             .y = memory[rows.y],
+                             .k = memory[rows.k],
+                             .delta = memory[rows.delta],
+                             .decay = memory[rows.decay],
+                             .segments = *segments});
+          }};
 }
 
 } // namespace mtplx::kernels

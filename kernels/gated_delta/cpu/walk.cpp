@@ -114,7 +114,7 @@ class Walk {
   }
 
   void step(int head, int begin, int rows) const {
-    const DeltaSegment& s = segment_;
+    const PlainGatedDeltaSegment& s = segment_;
     size_t state = static_cast<size_t>(head) * g_.key_dim * g_.value_dim;
     // Only the first tile begins with the state of before.
     bool first = begin == 0;
@@ -163,7 +163,7 @@ class Walk {
   const DeltaCall& call_;
   const GatedDeltaSpec& g_;
   const Task& task_;
-  const DeltaSegment& segment_;
+  const PlainGatedDeltaSegment& segment_;
   Tile tile_;
 };
 

@@ -11,7 +11,6 @@
 #include "kernels/linear/cpu/rows.h"
 #include "kernels/linear/cpu/run.h"
 #include "kernels/linear/cpu/weight.h"
-#include "kernels/rms_norm/cpu/rows.h"
 
 namespace mtplx::kernels {
 
@@ -82,10 +81,7 @@ struct InputPlan {
     if (first == 1) {
       return x;
     }
-    thread_local std::vector<float> normed;
-    normed.resize(std::max(normed.size(), in[0].size()));
-    rms_norm_shared(x, in[1].data<float>(), eps, in[0].shape(0), in[0].shape(1), normed.data());
-    return normed.data();
+    return normed(x, in[1].data<float>(), eps, in[0].shape(0), in[0].shape(1));
   }
 };
 
@@ -205,10 +201,8 @@ mx::array linear_swiglu(const mx::array& x, const LinearWeight& gate, const Line
   return cpu_task1(norm ? "norm_swiglu" : "linear_swiglu", inputs.arrays,
                    {{x.shape(0), gate.out_features}, mx::float32},
                    [&inputs = inputs.plan](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-                     thread_local std::vector<float> up_rows;
-                     up_rows.resize(std::max(up_rows.size(), out[0].size()));
-                     run_swiglu(inputs.job(in, 0, out[0].data<float>()), inputs.job(in, 1, up_rows.data()),
-                                inputs.rows_of(in), in[0].shape(0));
+                     run_swiglu(inputs.job(in, 0, out[0].data<float>()), inputs.job(in, 1, nullptr), inputs.rows_of(in),
+                                in[0].shape(0));
                    });
 }
 
@@ -222,8 +216,8 @@ mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::a
         });
   return cpu_task1("linear_add", {x, weight.data, residual}, {{x.shape(0), weight.out_features}, mx::float32},
                    [l = layout_of(weight)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-                     run_linear(l, in[1], in[0].data<float>(), in[0].shape(0), in[2].data<float>(),
-                                out[0].data<float>());
+                     run_linear({l, in[1].data<uint8_t>(), in[2].data<float>(), out[0].data<float>()},
+                                in[0].data<float>(), in[0].shape(0));
                    });
 }
 

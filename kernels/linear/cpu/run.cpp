@@ -7,6 +7,7 @@
 #include "kernels/common/thread_pool.h"
 #include "kernels/linear/cpu/integer.h"
 #include "kernels/linear/cpu/rows.h"
+#include "kernels/rms_norm/cpu/rows.h"
 #include "kernels/swiglu/cpu/elements.h"
 
 namespace mtplx::kernels {
@@ -60,7 +61,7 @@ IntegerRows prepare(const IntegerKernel& kernel, const float* x, int rows, int K
 
 class Round {
  public:
-  Round(const std::vector<LinearJob>& jobs, const float* x, int rows)
+  Round(std::span<const LinearJob> jobs, const float* x, int rows)
       : x_(x), rows_(rows), kernel_(integer_kernel(active_isa())) {
     // One buffer for each group size: 32, 64, 128.
     static thread_local Buffer buffers[3];
@@ -117,7 +118,7 @@ void over_units(int units, Near near, const Body& body) {
 
 } // namespace
 
-void run_linears(const std::vector<LinearJob>& jobs, const float* x, int rows) {
+void run_linears(std::span<const LinearJob> jobs, const float* x, int rows) {
   Round round(jobs, x, rows);
   int units = 0;
   for (const auto& job : jobs) {
@@ -138,21 +139,34 @@ void run_linears(const std::vector<LinearJob>& jobs, const float* x, int rows) {
 }
 
 void run_swiglu(const LinearJob& gate, const LinearJob& up, const float* x, int rows) {
-  Round round({gate, up}, x, rows);
-  auto elements = MTPLX_SELECT_ISA(swiglu_elements);
   int N = gate.layout.out_features;
+  thread_local std::vector<float> scratch;
+  scratch.resize(std::max(scratch.size(), static_cast<size_t>(rows) * N));
+  const LinearJob jobs[2] = {gate, {up.layout, up.data, nullptr, scratch.data()}};
+  Round round(jobs, x, rows);
+  auto elements = MTPLX_SELECT_ISA(swiglu_elements);
   over_units(units_of(gate.layout), round.near(), [&](int first, int last) {
     int begin = first * unit_blocks;
     int end = std::min(last * unit_blocks, gate.layout.blocks());
-    round.blocks(gate, begin, end);
-    round.blocks(up, begin, end);
+    round.blocks(jobs[0], begin, end);
+    round.blocks(jobs[1], begin, end);
     int n = begin * linear_block;
     size_t count = static_cast<size_t>(std::min(end * linear_block, N) - n);
     for (int r = 0; r < rows; ++r) {
       float* y = gate.y + static_cast<size_t>(r) * N + n;
-      elements(y, up.y + static_cast<size_t>(r) * N + n, count, y);
+      elements(y, jobs[1].y + static_cast<size_t>(r) * N + n, count, y);
     }
   });
+}
+
+const float* normed(const float* x, const float* weight, float eps, int rows, int width) {
+  if (!weight) {
+    return x;
+  }
+  thread_local std::vector<float> buffer;
+  buffer.resize(std::max(buffer.size(), static_cast<size_t>(rows) * width));
+  rms_norm_shared(x, weight, eps, rows, width, buffer.data());
+  return buffer.data();
 }
 
 } // namespace mtplx::kernels

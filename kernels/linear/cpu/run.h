@@ -1,5 +1,7 @@
 #pragma once
 
+#include <span>
+
 #include "kernels/linear/cpu/weight.h"
 
 namespace mtplx::kernels {
@@ -14,14 +16,16 @@ struct LinearJob {
 
 // x [rows, K] times each weight: x is prepared once (for each group size) and all blocks of all weights are one round
 // of tasks.
-void run_linears(const std::vector<LinearJob>& jobs, const float* x, int rows);
+void run_linears(std::span<const LinearJob> jobs, const float* x, int rows);
 
-// gate.y = silu(gate x) * (up x), element by element where both were made; up.y is scratch. Same N.
+// gate.y = silu(gate x) * (up x), element by element where both were made; up.y is not looked at. Same N.
 void run_swiglu(const LinearJob& gate, const LinearJob& up, const float* x, int rows);
 
-inline void run_linear(
-    const LinearLayout& layout, const mx::array& data, const float* x, int rows, const float* residual, float* y) {
-  run_linears({{layout, data.data<uint8_t>(), residual, y}}, x, rows);
+inline void run_linear(const LinearJob& job, const float* x, int rows) {
+  run_linears({&job, 1}, x, rows);
 }
+
+// The RMS norm of x [rows, width] in the calling thread's buffer; x itself where there is no weight.
+const float* normed(const float* x, const float* weight, float eps, int rows, int width);
 
 } // namespace mtplx::kernels

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <numeric>
 
 #include "kernels/common/fixed_math64.h"
 #include "kernels/linear/cpu/run.h"
-#include "kernels/swiglu/cpu/elements.h"
 
 namespace mtplx::kernels {
 
@@ -53,47 +53,116 @@ std::vector<Choice> route(const float* logits, const MoeSpec& spec) {
   return chosen;
 }
 
-struct Mlp {
-  LinearLayout gate_layout, up_layout, down_layout;
-  int gate, up, down; // input indices
+struct Weight {
+  LinearLayout layout;
+  const uint8_t* data;
+
+  void run(const float* x, int rows, float* y) const { run_linear({layout, data, nullptr, y}, x, rows); }
 };
 
-Mlp take(const MoeExpert& expert, std::vector<mx::array>& inputs) {
-  Mlp mlp{layout_of(expert.gate),
-          layout_of(expert.up),
-          layout_of(expert.down),
-          static_cast<int>(inputs.size()),
-          static_cast<int>(inputs.size()) + 1,
-          static_cast<int>(inputs.size()) + 2};
-  inputs.insert(inputs.end(), {expert.gate.data, expert.up.data, expert.down.data});
-  return mlp;
+Weight weight_of(const LinearWeight& w) {
+  return {layout_of(w), w.data.data<uint8_t>()};
 }
 
-// down(silu(gate x) * up x) for `rows` gathered rows.
-std::vector<float> run_mlp(const Mlp& mlp, const std::vector<mx::array>& in, const float* x, int rows) {
-  size_t width = static_cast<size_t>(rows) * mlp.gate_layout.out_features;
-  std::vector<float> gate(width), up(width);
-  std::vector<float> y(static_cast<size_t>(rows) * mlp.down_layout.out_features);
-  run_linear(mlp.gate_layout, in[mlp.gate], x, rows, nullptr, gate.data());
-  run_linear(mlp.up_layout, in[mlp.up], x, rows, nullptr, up.data());
-  MTPLX_SELECT_ISA(swiglu_elements)(gate.data(), up.data(), width, gate.data());
-  run_linear(mlp.down_layout, in[mlp.down], gate.data(), rows, nullptr, y.data());
-  return y;
-}
+struct Mlp {
+  Weight gate, up, down;
+
+  explicit Mlp(const MoeExpert& e) : gate(weight_of(e.gate)), up(weight_of(e.up)), down(weight_of(e.down)) {}
+
+  // down(silu(gate x) * up x) for `rows` gathered rows.
+  std::vector<float> run(const float* x, int rows) const {
+    std::vector<float> hidden(static_cast<size_t>(rows) * gate.layout.out_features);
+    std::vector<float> y(static_cast<size_t>(rows) * down.layout.out_features);
+    run_swiglu({gate.layout, gate.data, nullptr, hidden.data()}, {up.layout, up.data, nullptr, nullptr}, x, rows);
+    down.run(hidden.data(), rows, y.data());
+    return y;
+  }
+};
+
+// The weights as plain memory.
+struct Moe {
+  MoeSpec spec;
+  Weight router, shared_gate;
+  Mlp shared;
+  std::vector<Mlp> experts;
+
+  Moe(const MoeWeights& w, const MoeSpec& s)
+      : spec(s),
+        router(weight_of(w.router)),
+        shared_gate(weight_of(w.shared_gate)),
+        shared(w.shared),
+        experts(w.experts.begin(), w.experts.end()) {}
+
+  int width() const { return router.layout.in_features; }
+
+  // y = base + moe(x); base may be null.
+  void run(const float* x, int rows, const float* base, float* y) const {
+    size_t size = static_cast<size_t>(rows) * width();
+    std::vector<float> to(size, 0.0f);
+    add_experts(x, rows, to.data());
+    add_shared(x, rows, to.data());
+    for (size_t i = 0; i < size; ++i) {
+      y[i] = base ? base[i] + to[i] : to[i];
+    }
+  }
+
+ private:
+  // Expert by expert in order of id, so each row sums its experts in that order.
+  void add_experts(const float* x, int rows, float* to) const {
+    std::vector<float> logits(static_cast<size_t>(rows) * spec.experts);
+    router.run(x, rows, logits.data());
+    std::vector<std::vector<std::pair<int, float>>> members(spec.experts);
+    for (int r = 0; r < rows; ++r) {
+      for (const Choice& c : route(logits.data() + static_cast<size_t>(r) * spec.experts, spec)) {
+        members[c.expert].emplace_back(r, c.weight);
+      }
+    }
+    std::vector<float> gathered;
+    for (int e = 0; e < spec.experts; ++e) {
+      int count = static_cast<int>(members[e].size());
+      if (count == 0) {
+        continue;
+      }
+      gathered.resize(static_cast<size_t>(count) * width());
+      for (int i = 0; i < count; ++i) {
+        std::memcpy(gathered.data() + static_cast<size_t>(i) * width(),
+                    x + static_cast<size_t>(members[e][i].first) * width(), width() * sizeof(float));
+      }
+      std::vector<float> y = experts[e].run(gathered.data(), count);
+      for (int i = 0; i < count; ++i) {
+        add_row(members[e][i].second, y.data() + static_cast<size_t>(i) * width(),
+                to + static_cast<size_t>(members[e][i].first) * width());
+      }
+    }
+  }
+
+  void add_shared(const float* x, int rows, float* to) const {
+    std::vector<float> gate(rows);
+    shared_gate.run(x, rows, gate.data());
+    std::vector<float> y = shared.run(x, rows);
+    for (int r = 0; r < rows; ++r) {
+      float weight = static_cast<float>(1.0 / (1.0 + fixed64::exp(-static_cast<double>(gate[r]))));
+      add_row(weight, y.data() + static_cast<size_t>(r) * width(), to + static_cast<size_t>(r) * width());
+    }
+  }
+
+  void add_row(float weight, const float* y, float* to) const {
+    for (int c = 0; c < width(); ++c) {
+      to[c] = std::fma(weight, y[c], to[c]);
+    }
+  }
+};
 
 bool agrees(const LinearWeight& w, int in, int out) {
   return w.in_features == in && w.out_features == out;
 }
 
-void check_input(const mx::array& x, const MoeWeights& w, const MoeSpec& spec) {
+void check_weights(const MoeWeights& w, const MoeSpec& spec) {
   if (static_cast<int>(w.experts.size()) != spec.experts || spec.experts_per_token < 1 ||
       spec.experts_per_token > spec.experts || w.router.out_features != spec.experts) {
     throw std::invalid_argument("[moe] The router, the experts and the spec do not agree.");
   }
   int H = w.router.in_features;
-  if (x.ndim() != 2 || x.shape(1) != H || x.dtype() != mx::float32) {
-    throw std::invalid_argument("[moe] x must be f32 [M, " + std::to_string(H) + "].");
-  }
   auto fits = [&](const MoeExpert& e) {
     int F = e.gate.out_features;
     return agrees(e.gate, H, F) && agrees(e.up, H, F) && agrees(e.down, F, H);
@@ -106,63 +175,27 @@ void check_input(const mx::array& x, const MoeWeights& w, const MoeSpec& spec) {
 } // namespace
 
 mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec) {
-  check_input(x, weights, spec);
-  std::vector<mx::array> inputs = {x, weights.router.data, weights.shared_gate.data};
-  Mlp shared = take(weights.shared, inputs);
-  std::vector<Mlp> experts;
-  for (const auto& expert : weights.experts) {
-    experts.push_back(take(expert, inputs));
+  check_weights(weights, spec);
+  int width = weights.router.in_features;
+  if (x.ndim() != 2 || x.shape(1) != width || x.dtype() != mx::float32) {
+    throw std::invalid_argument("[moe] x must be f32 [M, " + std::to_string(width) + "].");
   }
-  LinearLayout router = layout_of(weights.router);
-  LinearLayout shared_gate = layout_of(weights.shared_gate);
-  return cpu_task1("moe", inputs, {x.shape(), mx::float32},
-                   [=, experts = std::move(experts)](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-                     int rows = in[0].shape(0);
-                     int width = in[0].shape(1);
-                     const float* from = in[0].data<float>();
-                     float* to = out[0].data<float>();
-                     std::vector<float> logits(static_cast<size_t>(rows) * spec.experts);
-                     std::vector<float> gate(rows);
-                     run_linear(router, in[1], from, rows, nullptr, logits.data());
-                     run_linear(shared_gate, in[2], from, rows, nullptr, gate.data());
-
-                     // Rows of each expert; expert by expert in order of id, so each row sums its experts in that
-                     // order.
-                     std::vector<std::vector<std::pair<int, float>>> members(spec.experts);
-                     for (int r = 0; r < rows; ++r) {
-                       for (const Choice& c : route(logits.data() + static_cast<size_t>(r) * spec.experts, spec)) {
-                         members[c.expert].emplace_back(r, c.weight);
-                       }
-                     }
-                     std::fill(to, to + static_cast<size_t>(rows) * width, 0.0f);
-                     std::vector<float> gathered;
-                     for (int e = 0; e < spec.experts; ++e) {
-                       int count = static_cast<int>(members[e].size());
-                       if (count == 0) {
-                         continue;
-                       }
-                       gathered.resize(static_cast<size_t>(count) * width);
-                       for (int i = 0; i < count; ++i) {
-                         std::memcpy(gathered.data() + static_cast<size_t>(i) * width,
-                                     from + static_cast<size_t>(members[e][i].first) * width, width * sizeof(float));
-                       }
-                       std::vector<float> y = run_mlp(experts[e], in, gathered.data(), count);
-                       for (int i = 0; i < count; ++i) {
-                         float* row = to + static_cast<size_t>(members[e][i].first) * width;
-                         for (int c = 0; c < width; ++c) {
-                           row[c] = std::fma(members[e][i].second, y[static_cast<size_t>(i) * width + c], row[c]);
-                         }
-                       }
-                     }
-                     std::vector<float> y = run_mlp(shared, in, from, rows);
-                     for (int r = 0; r < rows; ++r) {
-                       float weight = static_cast<float>(1.0 / (1.0 + fixed64::exp(-static_cast<double>(gate[r]))));
-                       for (int c = 0; c < width; ++c) {
-                         size_t at = static_cast<size_t>(r) * width + c;
-                         to[at] = std::fma(weight, y[at], to[at]);
-                       }
-                     }
+  return cpu_task1("moe", {x}, {x.shape(), mx::float32},
+                   [&](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+                     Moe(weights, spec).run(in[0].data<float>(), in[0].shape(0), nullptr, out[0].data<float>());
                    });
+}
+
+PlanCall planned_moe_add(PlanRows x, const MoeWeights& weights, const MoeSpec& spec, PlanRows residual, PlanRows y) {
+  check_weights(weights, spec);
+  auto moe = std::make_shared<const Moe>(weights, spec);
+  return {"moe",
+          {x, residual},
+          {y},
+          [moe = moe.get(), x, residual, y](const PlanMemory& memory) {
+            moe->run(memory[x], memory.rows(), memory[residual], memory[y]);
+          },
+          moe};
 }
 
 } // namespace mtplx::kernels

@@ -25,6 +25,21 @@ void check(const mx::array& x, const mx::array& weight) {
   }
 }
 
+struct Normed {
+  const float* x; // [rows, width]
+  const float* weight;
+};
+
+void side_by_side(const Normed (&pair)[2], float eps, int rows, int width, float* y) {
+  auto kernel = MTPLX_SELECT_ISA(rms_norm_rows);
+  for (int half = 0; half < 2; ++half) {
+    for (int r = 0; r < rows; ++r) {
+      kernel(pair[half].x + static_cast<size_t>(r) * width, pair[half].weight, eps, 1, width,
+             y + (2 * static_cast<size_t>(r) + half) * width);
+    }
+  }
+}
+
 } // namespace
 
 mx::array rms_norm(const mx::array& x, const mx::array& weight, float eps) {
@@ -43,18 +58,29 @@ mx::array rms_norm_pair(
   if (a.shape() != b.shape()) {
     throw std::invalid_argument("[rms_norm] a and b must have one shape.");
   }
-  return cpu_task1("rms_norm_pair", {a, a_weight, b, b_weight}, {{a.shape(0), 2 * a.shape(1)}, mx::float32},
-                   [eps](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-                     auto kernel = MTPLX_SELECT_ISA(rms_norm_rows);
-                     int width = in[0].shape(1);
-                     for (int half = 0; half < 2; ++half) {
-                       for (int r = 0; r < in[0].shape(0); ++r) {
-                         kernel(in[2 * half].data<float>() + static_cast<size_t>(r) * width,
-                                in[2 * half + 1].data<float>(), eps, 1, width,
-                                out[0].data<float>() + (2 * static_cast<size_t>(r) + half) * width);
-                       }
-                     }
-                   });
+  return cpu_task1(
+      "rms_norm_pair", {a, a_weight, b, b_weight}, {{a.shape(0), 2 * a.shape(1)}, mx::float32},
+      [eps](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
+        const Normed pair[2] = {{in[0].data<float>(), in[1].data<float>()}, {in[2].data<float>(), in[3].data<float>()}};
+        side_by_side(pair, eps, in[0].shape(0), in[0].shape(1), out[0].data<float>());
+      });
+}
+
+PlanCall planned_rms_norm(PlanRows x, const mx::array& weight, float eps, PlanRows y) {
+  return {"rms_norm", {x}, {y}, [x, weight = weight.data<float>(), eps, y](const PlanMemory& memory) {
+            rms_norm_shared(memory[x], weight, eps, memory.rows(), x.width, memory[y]);
+          }};
+}
+
+PlanCall planned_rms_norm_pair(
+    PlanRows a, const mx::array& a_weight, PlanRows b, const mx::array& b_weight, float eps, PlanRows y) {
+  return {"rms_norm_pair",
+          {a, b},
+          {y},
+          [a, b, y, eps, first = a_weight.data<float>(), second = b_weight.data<float>()](const PlanMemory& memory) {
+            const Normed pair[2] = {{memory[a], first}, {memory[b], second}};
+            side_by_side(pair, eps, memory.rows(), a.width, memory[y]);
+          }};
 }
 
 } // namespace mtplx::kernels

@@ -1,0 +1,108 @@
+#include "kernels/common/plan.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/common/task.h"
+
+namespace mtplx::kernels {
+
+namespace {
+
+constexpr size_t line_floats = 16;
+
+// Between two runs weights drive a plan out of the caches; asked for while the call before it runs, a call is there.
+void read_ahead(const void* begin, size_t bytes) {
+  constexpr size_t line = 64;
+  for (size_t at = 0; at < bytes + line; at += line) {
+    __builtin_prefetch(static_cast<const char*>(begin) + at);
+  }
+}
+
+} // namespace
+
+PlanRows Plan::own(int width) {
+  PlanRows rows = bound(width);
+  size_t floats = static_cast<size_t>(memory_.rows()) * width;
+  own_.push_back({rows.index, (floats + line_floats - 1) / line_floats * line_floats, std::nullopt});
+  return rows;
+}
+
+PlanRows Plan::bound(int width) {
+  memory_.at_.push_back(nullptr);
+  return {static_cast<int>(memory_.at_.size()) - 1, width};
+}
+
+Plan::Own* Plan::own_of(PlanRows rows) {
+  auto found = std::find_if(own_.begin(), own_.end(), [&](const Own& o) { return o.index == rows.index; });
+  return found == own_.end() ? nullptr : &*found;
+}
+
+void Plan::record(PlanCall call) {
+  int now = static_cast<int>(steps_.size());
+  for (PlanRows rows : call.reads) {
+    Own* own = own_of(rows);
+    if (own && !own->life) {
+      throw std::logic_error(std::string("[plan] ") + call.name + " reads what no call before it wrote.");
+    }
+    if (own) {
+      own->life->last = now;
+    }
+  }
+  for (PlanRows rows : call.writes) {
+    if (Own* own = own_of(rows)) {
+      own->life = Life{own->life ? own->life->first : now, now};
+    }
+  }
+  steps_.push_back({call.name, call.body});
+  if (call.keeps) {
+    kept_.push_back(std::move(call.keeps));
+  }
+}
+
+// The lowest place that nobody alive at the same time has.
+void Plan::place(Own& own, const std::vector<const Own*>& placed) {
+  std::vector<const Own*> beside;
+  for (const Own* other : placed) {
+    if (own.life->first <= other->life->last && other->life->first <= own.life->last) {
+      beside.push_back(other);
+    }
+  }
+  std::sort(beside.begin(), beside.end(), [](const Own* a, const Own* b) { return a->offset < b->offset; });
+  for (const Own* other : beside) {
+    if (own.offset + own.floats <= other->offset) {
+      break;
+    }
+    own.offset = std::max(own.offset, other->offset + other->floats);
+  }
+}
+
+void Plan::finish() {
+  std::vector<const Own*> placed;
+  for (Own& own : own_) {
+    if (own.life) {
+      place(own, placed);
+      placed.push_back(&own);
+      floats_ = std::max(floats_, own.offset + own.floats);
+    }
+  }
+}
+
+void Plan::run() {
+  int lines = static_cast<int>(std::max(floats_ / line_floats, size_t{1}));
+  mx::array memory = fresh({lines, static_cast<int>(line_floats)}, mx::float32);
+  for (const Own& own : own_) {
+    memory_.at_[own.index] = memory.data<float>() + own.offset;
+  }
+  Laps laps;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (i + 1 < steps_.size()) {
+      read_ahead(&steps_[i + 1], sizeof(Step));
+    }
+    steps_[i].body(memory_);
+    laps.end(steps_[i].name);
+  }
+}
+
+} // namespace mtplx::kernels

@@ -1,0 +1,186 @@
+#include "native/src/plans.h"
+
+#include <algorithm>
+
+#include "kernels/embedding/embedding.h"
+#include "kernels/rms_norm/rms_norm.h"
+#include "native/src/faults.h"
+
+namespace mtplx::native {
+
+namespace {
+
+using kernels::fresh;
+
+// A trunk's plan takes 20 KB with 16 layers. Beyond these all are made anew: texts and batches that are over.
+constexpr size_t most_trunk_plans = 24;
+constexpr size_t most_mtp_plans = 64;
+
+mx::array new_rows(kernels::Plan& plan, kernels::PlanRows rows, mx::Shape shape) {
+  shape.insert(shape.begin(), plan.rows());
+  mx::array array = fresh(shape, mx::float32);
+  plan.bind(rows, array.data<float>());
+  return array;
+}
+
+mx::array new_kv(kernels::Plan& plan, kernels::PlanRows rows, const ModelSpec& spec) {
+  return new_rows(plan, rows, {spec.attention.kv_heads, spec.attention.head_dim});
+}
+
+void look_at(kernels::PlainAttentionSegment& s, int begin, int count, const KvCache& kv) {
+  s.row_begin = begin;
+  s.row_count = count;
+  s.position = s.block_rows = kv.rows;
+  s.k_blocks = kv.k_data.data();
+  s.v_blocks = kv.v_data.data();
+  s.extra.clear();
+}
+
+std::vector<kernels::GatedDeltaSegment> take_states(const std::vector<TrunkSegment>& segments, size_t layer) {
+  std::vector<kernels::GatedDeltaSegment> result;
+  result.reserve(segments.size());
+  for (const auto& segment : segments) {
+    result.push_back({segment.begin, segment.count, std::move(segment.sequence->gated_delta[layer])});
+    if (fault("chunk-seam") && segment.count > 1) {
+      result.back().state.conv = kernels::gated_delta_zero_state(segment.sequence->model->spec.gated_delta).conv;
+    }
+  }
+  return result;
+}
+
+template <class Plans, class Key, class Make>
+auto& kept_or_made(Plans& plans, size_t most, const Key& key, Make make) {
+  auto found = plans.find(key);
+  if (found == plans.end()) {
+    if (plans.size() >= most) {
+      plans.clear();
+    }
+    found = plans.emplace(key, make()).first;
+  }
+  return *found->second;
+}
+
+} // namespace
+
+TrunkPlan::TrunkPlan(const Model& model, int rows, bool whole) : model_(model), whole_(whole), plan_(rows) {
+  attention_.reserve(model.layers.size());
+  gated_delta_.reserve(model.layers.size());
+  kernels::PlanRows x = plan_.own(model.spec.hidden_size);
+  plan_.record(kernels::planned_embedding(&ids_, model.embed_tokens, x));
+  for (const auto& layer : model.layers) {
+    if (std::holds_alternative<AttentionLayer>(layer.mixer)) {
+      x = record_attention(plan_, model, layer, x, attention_.emplace_back());
+    } else {
+      x = record_gated_delta(plan_, model, layer, x, !whole, gated_delta_.emplace_back());
+    }
+    x = record_mlp(plan_, model, layer, x);
+  }
+  hidden_ = plan_.bound(model.spec.hidden_size);
+  plan_.record(kernels::planned_rms_norm(x, model.norm, model.spec.rms_norm_eps, hidden_));
+  plan_.finish();
+}
+
+std::optional<kernels::GatedDeltaSteps> TrunkPlan::bind(GatedDeltaPlace& place) {
+  if (whole_) {
+    return std::nullopt;
+  }
+  const auto& spec = model_.spec.gated_delta;
+  return kernels::GatedDeltaSteps{new_rows(plan_, place.rows.qkv, {place.rows.qkv.width}),
+                                  {new_rows(plan_, place.rows.k, {spec.key_heads, spec.key_dim}),
+                                   new_rows(plan_, place.rows.delta, {spec.value_heads, spec.value_dim}),
+                                   new_rows(plan_, place.rows.decay, {spec.value_heads})}};
+}
+
+TrunkRows TrunkPlan::run(const std::vector<int32_t>& ids, const std::vector<TrunkSegment>& segments) {
+  const ModelSpec& spec = model_.spec;
+  ids_ = ids.data();
+  TrunkRows result{new_rows(plan_, hidden_, {spec.hidden_size}), {}, {}, {}, whole_};
+  result.k.reserve(attention_.size());
+  result.v.reserve(attention_.size());
+  for (size_t layer = 0; layer < attention_.size(); ++layer) {
+    AttentionPlace& place = attention_[layer];
+    place.segments.resize(segments.size());
+    for (size_t i = 0; i < segments.size(); ++i) {
+      // Beside others, a row would look at the history of the batch's first sequence.
+      const Sequence& q = *(fault("wrong-neighbour") ? segments[0] : segments[i]).sequence;
+      look_at(place.segments[i], segments[i].begin, segments[i].count, q.kv[layer]);
+    }
+    result.k.push_back(new_kv(plan_, place.k, spec));
+    result.v.push_back(new_kv(plan_, place.v, spec));
+  }
+  std::vector<kernels::GatedDeltaPass> passes;
+  std::vector<std::optional<kernels::GatedDeltaSteps>> steps;
+  passes.reserve(gated_delta_.size());
+  steps.reserve(gated_delta_.size());
+  for (size_t layer = 0; layer < gated_delta_.size(); ++layer) {
+    passes.emplace_back(spec.gated_delta, take_states(segments, layer));
+    passes.back().plain(gated_delta_[layer].segments);
+    steps.push_back(bind(gated_delta_[layer]));
+  }
+  plan_.run();
+  result.tapes.reserve(passes.size());
+  for (size_t layer = 0; layer < passes.size(); ++layer) {
+    auto before = passes[layer].before();
+    for (size_t i = 0; i < segments.size(); ++i) {
+      segments[i].sequence->gated_delta[layer] = std::move(before[i]);
+    }
+    result.tapes.push_back(passes[layer].tape(std::move(steps[layer])));
+  }
+  return result;
+}
+
+MtpPlan::MtpPlan(const Model& model, int rows) : model_(model), plan_(rows) {
+  const MtpHead& head = *model.mtp;
+  const float eps = model.spec.rms_norm_eps;
+  kernels::PlanRows e = plan_.own(model.spec.hidden_size);
+  plan_.record(kernels::planned_embedding(&ids_, model.embed_tokens, e));
+  from_ = plan_.bound(model.spec.hidden_size);
+  kernels::PlanRows pair = plan_.own(2 * model.spec.hidden_size);
+  plan_.record(kernels::planned_rms_norm_pair(e, head.norm_embedding, from_, head.norm_hidden, eps, pair));
+  if (fault("mtp-norm")) {
+    plan_.record({"mtp_norm", {pair}, {pair}, [pair, from = from_](const kernels::PlanMemory& memory) {
+                    for (int r = 0; r < memory.rows(); ++r) {
+                      std::copy_n(memory[from] + static_cast<size_t>(r) * from.width, from.width,
+                                  memory[pair] + static_cast<size_t>(r) * pair.width + from.width);
+                    }
+                  }});
+  }
+  kernels::PlanRows x = record_linear(plan_, pair, head.fc);
+  x = record_attention(plan_, model, head.layer, x, attention_);
+  x = record_mlp(plan_, model, head.layer, x);
+  hidden_ = plan_.bound(model.spec.hidden_size);
+  plan_.record(kernels::planned_rms_norm(x, head.norm, eps, hidden_));
+  plan_.finish();
+}
+
+MtpRows MtpPlan::run(const mx::array& hidden,
+                     const std::vector<int32_t>& next,
+                     const std::vector<MtpSegment>& segments) {
+  ids_ = next.data();
+  plan_.bind(from_, const_cast<float*>(hidden.data<float>()));
+  attention_.segments.resize(segments.size());
+  for (size_t i = 0; i < segments.size(); ++i) {
+    const MtpSegment& s = segments[i];
+    look_at(attention_.segments[i], s.begin, s.count, *s.kv);
+    for (const auto& rows : s.extra) {
+      size_t at = static_cast<size_t>(rows.row_begin) * attention_.k.width;
+      attention_.segments[i].extra.push_back({rows.k.data<float>() + at, rows.v.data<float>() + at, rows.count});
+      attention_.segments[i].position += rows.count;
+    }
+  }
+  MtpRows result{new_rows(plan_, hidden_, {model_.spec.hidden_size}), new_kv(plan_, attention_.k, model_.spec),
+                 new_kv(plan_, attention_.v, model_.spec)};
+  plan_.run();
+  return result;
+}
+
+TrunkPlan& PlanBank::trunk(const Model& model, int rows, bool whole) {
+  return kept_or_made(trunk_, most_trunk_plans, std::pair{rows, whole},
+                      [&] { return std::make_unique<TrunkPlan>(model, rows, whole); });
+}
+
+MtpPlan& PlanBank::mtp(const Model& model, int rows) {
+  return kept_or_made(mtp_, most_mtp_plans, rows, [&] { return std::make_unique<MtpPlan>(model, rows); });
+}
+
+} // namespace mtplx::native

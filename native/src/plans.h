@@ -1,0 +1,59 @@
+#pragma once
+
+#include <map>
+
+#include "native/src/forward.h"
+#include "native/src/layer_calls.h"
+
+// The trunk and the MTP head as plans: one for each number of rows, recorded when it is first needed.
+namespace mtplx::native {
+
+class TrunkPlan {
+ public:
+  // whole: see TrunkRows.
+  TrunkPlan(const Model& model, int rows, bool whole);
+
+  // As trunk_forward.
+  TrunkRows run(const std::vector<int32_t>& ids, const std::vector<TrunkSegment>& segments);
+
+ private:
+  // The layer's arguments and output rows; gives the arrays of its tape.
+  std::optional<kernels::GatedDeltaSteps> bind(GatedDeltaPlace& place);
+
+  const Model& model_;
+  bool whole_;
+  kernels::Plan plan_;
+  const int32_t* ids_ = nullptr;
+  kernels::PlanRows hidden_;
+  // One a layer of its kind; never moved, since calls point to them.
+  std::vector<AttentionPlace> attention_;
+  std::vector<GatedDeltaPlace> gated_delta_;
+};
+
+class MtpPlan {
+ public:
+  MtpPlan(const Model& model, int rows);
+
+  // As mtp_forward.
+  MtpRows run(const mx::array& hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments);
+
+ private:
+  const Model& model_;
+  kernels::Plan plan_;
+  const int32_t* ids_ = nullptr;
+  kernels::PlanRows from_;
+  kernels::PlanRows hidden_;
+  AttentionPlace attention_;
+};
+
+class PlanBank {
+ public:
+  TrunkPlan& trunk(const Model& model, int rows, bool whole);
+  MtpPlan& mtp(const Model& model, int rows);
+
+ private:
+  std::map<std::pair<int, bool>, std::unique_ptr<TrunkPlan>> trunk_;
+  std::map<int, std::unique_ptr<MtpPlan>> mtp_;
+};
+
+} // namespace mtplx::native
