@@ -114,6 +114,8 @@ class Pool {
     }
   }
 
+  void make_way() { ways_.fetch_add(1, std::memory_order_relaxed); }
+
   // One caller at a time; the lock is held by parallel_for.
   void run(int tasks, const FunctionRef<void(int)>& body, Near near) {
     done_.store(0, std::memory_order_relaxed);
@@ -203,8 +205,16 @@ class Pool {
   void help(int self) {
     inside = true;
     Share& share = shares_[self];
+    uint32_t made = 0;
+    auto open_or_make_way = [&] {
+      if (uint32_t ways = ways_.load(std::memory_order_relaxed); ways != made) {
+        made = ways;
+        std::this_thread::yield();
+      }
+      return share.open();
+    };
     for (;;) {
-      if (!spin([&] { return share.open(); })) {
+      if (!spin(open_or_make_way)) {
         std::unique_lock lock(mutex_);
         sleeping_.fetch_add(1, std::memory_order_seq_cst);
         wake_.wait(lock, [&] { return stop_ || share.open(); });
@@ -221,6 +231,7 @@ class Pool {
   alignas(line) std::atomic<int> done_ = 0;
   int tasks_ = 0;
   alignas(line) std::atomic<int> sleeping_ = 0;
+  std::atomic<uint32_t> ways_ = 0;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::condition_variable finished_;
@@ -259,6 +270,14 @@ void set_threads(int threads) {
 
 int threads() {
   return shared().threads;
+}
+
+void make_way() {
+  Shared& s = shared();
+  std::lock_guard lock(s.mutex);
+  if (s.pool) {
+    s.pool->make_way();
+  }
 }
 
 void parallel_for(int tasks, FunctionRef<void(int)> body, Near near) {

@@ -23,4 +23,8 @@ struct Near {
 // the caller; returns when all are done. An exception is rethrown here.
 void parallel_for(int tasks, FunctionRef<void(int)> body, Near near = {});
 
+// Helpers that wait for work yield their cores once: who was just woken may have been put behind one, and would wait
+// until it sleeps.
+void make_way();
+
 } // namespace mtplx::kernels

@@ -1,5 +1,6 @@
 #include "native/src/addon/channel.h"
 
+#include "kernels/common/thread_pool.h"
 #include "native/src/errors.h"
 
 namespace mtplx::native {
@@ -99,6 +100,7 @@ Napi::Value Channel::submit(Napi::Env env, Job job, std::shared_ptr<Napi::Functi
       settlement->message = "Unknown engine error.";
     }
     settlement->channel->deliver(settlement);
+    kernels::make_way();
   });
   return deferred.Promise();
 }
