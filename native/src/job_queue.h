@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -30,10 +31,13 @@ class JobQueue {
 
  private:
   void run();
+  // Looks for a job without sleeping.
+  void wait_a_moment() const;
 
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;
+  std::atomic<bool> has_jobs_ = false;
   bool stop_ = false;
   bool halted_ = false;
   std::thread thread_;
