@@ -12,9 +12,7 @@
 #include <utility>
 #include <vector>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
+#include "kernels/common/relax.h"
 
 namespace mtplx::kernels {
 
@@ -27,13 +25,11 @@ constexpr int spins_a_look = 64;
 // This thread runs tasks: what they call in turn runs serially.
 thread_local bool inside = false;
 
-void relax() {
-#if defined(__x86_64__)
-  _mm_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
+// While alive, this thread runs tasks.
+struct Inside {
+  Inside() { inside = true; }
+  ~Inside() { inside = false; }
+};
 
 // Spins until done() or the time is up; tells which.
 template <class Done>
@@ -97,7 +93,7 @@ void fetch(const void* data, size_t bytes) {
 
 class Pool {
  public:
-  explicit Pool(int threads) : shares_(threads) {
+  explicit Pool(int threads) : shares_(threads), rounds_(threads) {
     for (int i = 1; i < threads; ++i) {
       helpers_.emplace_back([this, i] { help(i); });
     }
@@ -131,10 +127,7 @@ class Pool {
       // Sequentially consistent with a helper that counts itself as asleep and then looks once more.
       share.range.store(end << 32 | first, std::memory_order_seq_cst);
     }
-    if (sleeping_.load(std::memory_order_seq_cst) > 0) {
-      { std::lock_guard lock(mutex_); }
-      wake_.notify_all();
-    }
+    wake();
     work(0);
     auto done = [&] { return done_.load(std::memory_order_acquire) == tasks; };
     if (!spin(done)) {
@@ -149,7 +142,20 @@ class Pool {
     }
   }
 
+  void run_rounds(std::span<const int> tasks, const Rounds::Body& body, Rounds::Ended ended) {
+    rounds_.open(tasks, body);
+    wake();
+    rounds_.run(ended);
+  }
+
  private:
+  void wake() {
+    if (sleeping_.load(std::memory_order_seq_cst) > 0) {
+      { std::lock_guard lock(mutex_); }
+      wake_.notify_all();
+    }
+  }
+
   void work(int self) {
     if (int count = run_share(shares_[self], self != 0)) {
       report(count);
@@ -206,28 +212,34 @@ class Pool {
     inside = true;
     Share& share = shares_[self];
     uint32_t made = 0;
-    auto open_or_make_way = [&] {
+    auto has_work = [&] { return share.open() || rounds_.any(self); };
+    auto work_or_way = [&] {
       if (uint32_t ways = ways_.load(std::memory_order_relaxed); ways != made) {
         made = ways;
         std::this_thread::yield();
       }
-      return share.open();
+      return has_work();
     };
     for (;;) {
-      if (!spin(open_or_make_way)) {
+      if (!spin(work_or_way)) {
         std::unique_lock lock(mutex_);
         sleeping_.fetch_add(1, std::memory_order_seq_cst);
-        wake_.wait(lock, [&] { return stop_ || share.open(); });
+        wake_.wait(lock, [&] { return stop_ || has_work(); });
         sleeping_.fetch_sub(1, std::memory_order_relaxed);
         if (stop_) {
           return;
         }
       }
-      work(self);
+      if (rounds_.any(self)) {
+        rounds_.help(self);
+      } else {
+        work(self);
+      }
     }
   }
 
   std::vector<Share> shares_; // the caller's first
+  Rounds rounds_;
   alignas(line) std::atomic<int> done_ = 0;
   int tasks_ = 0;
   alignas(line) std::atomic<int> sleeping_ = 0;
@@ -294,11 +306,25 @@ void parallel_for(int tasks, FunctionRef<void(int)> body, Near near) {
   if (!s.pool) {
     return serial();
   }
-  inside = true;
-  struct Leave {
-    ~Leave() { inside = false; }
-  } leave;
+  Inside mark;
   s.pool->run(tasks, body, near);
+}
+
+void parallel_rounds(std::span<const int> tasks, Rounds::Body body, Rounds::Ended ended) {
+  Shared& s = shared();
+  if (!inside && s.threads > 1) {
+    std::lock_guard lock(s.mutex);
+    if (s.pool) {
+      Inside mark;
+      return s.pool->run_rounds(tasks, body, ended);
+    }
+  }
+  for (size_t round = 0; round < tasks.size(); ++round) {
+    for (int task = 0; task < tasks[round]; ++task) {
+      body(static_cast<int>(round), task, task == 0);
+    }
+    ended(static_cast<int>(round));
+  }
 }
 
 } // namespace mtplx::kernels

@@ -6,8 +6,8 @@ namespace mtplx::native {
 
 namespace {
 
-// A decoding cycle's next job comes sooner than a sleeping thread wakes: 20 µs less a cycle. It yields, since the thread
-// that will bring the job may have been put on this core.
+// A decoding cycle's next job comes sooner than a sleeping thread wakes: 20 µs less a cycle. It yields, since the
+// thread that will bring the job may have been put on this core.
 constexpr auto moment = std::chrono::microseconds(60);
 
 } // namespace
