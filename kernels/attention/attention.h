@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "kernels/common/plan.h"
 #include "kernels/common/task.h"
 #include "kernels/kv_cache/kv_cache.h"
@@ -67,16 +70,36 @@ struct PlainAttentionSegment {
   std::vector<Rows> extra;
 };
 
-// The same as a call of a plan: *segments is looked at when it runs. The norms must outlive it.
-PlanCall planned_attention(PlanRows q,
-                           PlanRows k,
-                           PlanRows v,
-                           const mx::array& q_norm,
-                           const mx::array& k_norm,
-                           const AttentionSpec& spec,
-                           const std::vector<PlainAttentionSegment>* segments,
-                           PlanRows y,
-                           PlanRows new_k,
-                           PlanRows new_v);
+// What the attention layers of a plan share: memory for keys that are not in whole groups of their blocks. To be fitted
+// before each run; the segments of all layers differ in their blocks alone.
+class AttentionOverlays {
+ public:
+  void fit(const AttentionSpec& spec, const std::vector<PlainAttentionSegment>& segments);
+
+  float* data() const { return data_; }
+  const size_t* at() const { return at_.data(); }
+
+ private:
+  std::vector<size_t> at_; // a segment's, in groups of one head
+  std::optional<mx::array> memory_;
+  float* data_ = nullptr;
+};
+
+struct AttentionRows {
+  PlanRows q, k, v;         // read
+  PlanRows angles;          // of plan_angles
+  PlanRows y, new_k, new_v; // written
+};
+
+// Attention as calls of a plan: *segments is looked at when it runs. All that is referred to must outlive the plan. The
+// rotation of the rows is the same for all layers: plan_angles comes once.
+PlanRows plan_angles(Plan& plan, const AttentionSpec& spec, const std::vector<PlainAttentionSegment>* segments);
+void plan_attention(Plan& plan,
+                    const AttentionRows& rows,
+                    const mx::array& q_norm,
+                    const mx::array& k_norm,
+                    const AttentionSpec& spec,
+                    const std::vector<PlainAttentionSegment>* segments,
+                    const AttentionOverlays* overlays);
 
 } // namespace mtplx::kernels

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "kernels/common/task.h"
+#include "kernels/common/thread_pool.h"
 
 namespace mtplx::kernels {
 
@@ -87,21 +88,58 @@ void Plan::finish() {
       floats_ = std::max(floats_, own.offset + own.floats);
     }
   }
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    bool alone = steps_[i].body.alone();
+    if (alone || parts_.empty() || parts_.back().alone || i - parts_.back().begin == Rounds::most_rounds) {
+      parts_.push_back({i, i, alone});
+    }
+    parts_.back().end = i + 1;
+  }
 }
 
-void Plan::run() {
+void Plan::count_tasks(const std::vector<int>& segments) {
+  if (threads_ == threads() && segments_ == segments) {
+    return;
+  }
+  tasks_.clear();
+  for (const Step& step : steps_) {
+    tasks_.push_back(step.body.alone() ? 1 : step.body.tasks(memory_));
+  }
+  threads_ = threads();
+  segments_ = segments;
+}
+
+void Plan::run_rounds(const Part& part, Laps& laps) {
+  parallel_rounds(
+      {tasks_.data() + part.begin, part.end - part.begin},
+      [&](int round, int task, bool first) {
+        const Step& step = steps_[part.begin + round];
+        if (first) {
+          if (part.begin + round + 1 < steps_.size()) {
+            read_ahead(&step + 1, sizeof(Step));
+          }
+          step.body.prepare(memory_);
+        }
+        step.body.run(memory_, task);
+      },
+      [&](int round) { laps.end(steps_[part.begin + round].name); });
+}
+
+void Plan::run(const std::vector<int>& segments) {
   int lines = static_cast<int>(std::max(floats_ / line_floats, size_t{1}));
   mx::array memory = fresh({lines, static_cast<int>(line_floats)}, mx::float32);
   for (const Own& own : own_) {
     memory_.at_[own.index] = memory.data<float>() + own.offset;
   }
+  count_tasks(segments);
   Laps laps;
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (i + 1 < steps_.size()) {
-      read_ahead(&steps_[i + 1], sizeof(Step));
+  for (const Part& part : parts_) {
+    if (part.alone) {
+      steps_[part.begin].body.run(memory_, 0);
+      laps.end(steps_[part.begin].name);
+    } else {
+      run_rounds(part, laps);
     }
-    steps_[i].body(memory_);
-    laps.end(steps_[i].name);
   }
 }
 

@@ -12,6 +12,8 @@
 // records the same calls in a graph or command buffer of its own.
 namespace mtplx::kernels {
 
+class Laps;
+
 // f32 [rows of the plan, width] between its calls.
 struct PlanRows {
   int index;
@@ -30,23 +32,48 @@ class PlanMemory {
   std::vector<float*> at_;
 };
 
-// What a call does: a function of the memory, with all that it holds beside it, so that a plan is read straight ahead.
+// A call's work, kept where it lies in the plan, so that a plan is read straight ahead. Made from a trivially copyable
+// struct with
+//   int tasks(const PlanMemory&) const: how many; 0 skips the call;
+//   void prepare(const PlanMemory&) const: run by each thread before its first task (may be left out);
+//   void run(const PlanMemory&, int task) const;
+// or with `void run(const PlanMemory&) const` alone: then the calling thread runs it, whose kernels share out their
+// work by parallel_for.
 class PlanBody {
  public:
-  static constexpr size_t largest = 240; // bytes
+  static constexpr size_t largest = 248; // bytes
 
   template <class Body>
-  requires(!std::is_same_v<Body, PlanBody>) PlanBody(const Body& body)
-      : run_([](const void* self, const PlanMemory& memory) { (*static_cast<const Body*>(self))(memory); }) {
+  requires(!std::is_same_v<Body, PlanBody>) PlanBody(const Body& body) {
     static_assert(sizeof(Body) <= largest && alignof(Body) <= alignof(void*) && std::is_trivially_copyable_v<Body>);
     std::memcpy(bytes_, static_cast<const void*>(&body), sizeof body);
+    if constexpr (requires(const PlanMemory& memory) { body.tasks(memory); }) {
+      tasks_ = [](const void* self, const PlanMemory& memory) { return static_cast<const Body*>(self)->tasks(memory); };
+      run_ = [](const void* self, const PlanMemory& memory, int task) {
+        static_cast<const Body*>(self)->run(memory, task);
+      };
+    } else {
+      run_ = [](const void* self, const PlanMemory& memory, int) { static_cast<const Body*>(self)->run(memory); };
+    }
+    if constexpr (requires(const PlanMemory& memory) { body.prepare(memory); }) {
+      prepare_ = [](const void* self, const PlanMemory& memory) { static_cast<const Body*>(self)->prepare(memory); };
+    }
   }
 
-  void operator()(const PlanMemory& memory) const { run_(bytes_, memory); }
+  bool alone() const { return !tasks_; }
+  int tasks(const PlanMemory& memory) const { return tasks_(bytes_, memory); }
+  void prepare(const PlanMemory& memory) const {
+    if (prepare_) {
+      prepare_(bytes_, memory);
+    }
+  }
+  void run(const PlanMemory& memory, int task) const { run_(bytes_, memory, task); }
 
  private:
   alignas(void*) std::byte bytes_[largest];
-  void (*run_)(const void* self, const PlanMemory& memory);
+  int (*tasks_)(const void* self, const PlanMemory& memory) = nullptr;
+  void (*prepare_)(const void* self, const PlanMemory& memory) = nullptr;
+  void (*run_)(const void* self, const PlanMemory& memory, int task);
 };
 
 struct PlanCall {
@@ -75,8 +102,9 @@ class Plan {
   size_t bytes() const { return floats_ * sizeof(float); }
 
   void bind(PlanRows rows, float* data) { memory_.at_[rows.index] = data; }
-  // Runs the calls in order, on the calling thread and the pool's. One run at a time.
-  void run();
+  // Runs the calls in order, on the calling thread and the pool's. One run at a time. segments: how many rows each has;
+  // task counts hang on it, on the rows and on the threads alone.
+  void run(const std::vector<int>& segments);
 
  private:
   // First and last call that uses some own rows.
@@ -95,12 +123,26 @@ class Plan {
     PlanBody body;
   };
 
+  // Steps [begin, end) that the threads run as rounds, or one that the calling thread runs.
+  struct Part {
+    size_t begin;
+    size_t end;
+    bool alone;
+  };
+
   Own* own_of(PlanRows rows);
   void place(Own& own, const std::vector<const Own*>& placed);
+  void count_tasks(const std::vector<int>& segments);
+  void run_rounds(const Part& part, Laps& laps);
 
   PlanMemory memory_;
   std::vector<Own> own_;
   std::vector<Step> steps_;
+  std::vector<Part> parts_;
+  std::vector<int> tasks_; // of each step; of one that runs alone 1
+  // What they were counted for: to count anew reads the whole plan, 10 µs with 16 layers.
+  std::vector<int> segments_;
+  int threads_ = 0;
   std::vector<std::shared_ptr<const void>> kept_;
   size_t floats_ = 0;
 };

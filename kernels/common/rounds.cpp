@@ -14,7 +14,7 @@ namespace {
 constexpr int looks_before_help = 64;
 constexpr int looks_before_yield = 4096;
 
-// Who never has a task would be two billion rounds late one day: in so many rounds all are brought up to date.
+// Who never has a task would be two billion rounds late one day: so often its count is brought up to date.
 constexpr uint32_t refresh = 1 << 20;
 
 constexpr uint32_t round_of(uint64_t word) {
@@ -36,25 +36,37 @@ void Rounds::open(std::span<const int> tasks, const Body& body) {
   if (tasks.size() > most_rounds) {
     throw std::logic_error("[rounds] Too many rounds for one run.");
   }
-  body_ = &body;
   for (size_t i = 0; i < tasks.size(); ++i) {
     if (tasks[i] < 0 || tasks[i] > most_tasks) {
       throw std::logic_error("[rounds] Too many tasks for one round.");
     }
-    uint32_t round = first_ + static_cast<uint32_t>(i);
-    tasks_[round % most_rounds].store(static_cast<uint64_t>(round) << 32 | static_cast<uint32_t>(tasks[i]),
-                                      std::memory_order_release);
   }
-  uint32_t end = first_ + static_cast<uint32_t>(tasks.size());
-  if (first_ / refresh != end / refresh) {
-    for (int t = 0; t < threads_; ++t) {
-      claims_[t].word.store(claims_word(first_ - 1, 0, 0), std::memory_order_release);
-      done_[t].word.store(static_cast<uint64_t>(first_ - 1) << 32, std::memory_order_release);
+  bring_up_to_date(first_ - 1);
+  body_ = &body;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    auto count = static_cast<uint16_t>(tasks[i]);
+    // A step has the tasks of the step before: its lines stay with all threads.
+    if (tasks_[i].load(std::memory_order_relaxed) != count) {
+      tasks_[i].store(count, std::memory_order_relaxed);
     }
   }
+  uint32_t end = first_ + static_cast<uint32_t>(tasks.size());
   // Sequentially consistent with a helper that counts itself as asleep and then looks once more.
   span_.store(static_cast<uint64_t>(first_) << 32 | end, std::memory_order_seq_cst);
   first_ = end;
+}
+
+// All rounds so far are over: whoever looks for tasks of one finds none, also in a share that had none.
+void Rounds::bring_up_to_date(uint32_t round) {
+  for (int t = 0; t < threads_; ++t) {
+    claims_[t].word.store(claims_word(round, 0, 0), std::memory_order_release);
+  }
+  if (round / refresh != refreshed_) {
+    refreshed_ = round / refresh;
+    for (int t = 0; t < threads_; ++t) {
+      done_[t].word.store(static_cast<uint64_t>(round) << 32, std::memory_order_release);
+    }
+  }
 }
 
 void Rounds::run(Ended ended) {
@@ -62,7 +74,7 @@ void Rounds::run(Ended ended) {
   uint32_t first = round_of(span);
   auto end = static_cast<uint32_t>(span);
   for (uint32_t round = first; round != end; ++round) {
-    take_part(0, round, end);
+    take_part(0, round, tasks_[round - first].load(std::memory_order_relaxed));
     ended(static_cast<int>(round - first));
   }
   if (failed_.load(std::memory_order_relaxed)) {
@@ -78,13 +90,14 @@ bool Rounds::any(int self) const {
 void Rounds::help(int self) {
   uint64_t span = span_.load(std::memory_order_acquire);
   done_[self].seen = span;
+  uint32_t first = round_of(span);
   auto end = static_cast<uint32_t>(span);
-  for (uint32_t round = newest(round_of(span)); later(end, round);) {
-    round = take_part(self, round, end);
+  for (uint32_t round = newest(first); later(end, round);) {
+    round = take_part(self, round, tasks_[round - first].load(std::memory_order_relaxed));
   }
 }
 
-// The task, or -1. Claims of a round can only be won while a task of it is not done.
+// The task, or -1. A claim can only be won while a task of its round is not done.
 int Rounds::claim(int share, uint32_t round, int tasks) {
   std::atomic<uint64_t>& word = claims_[share].word;
   uint64_t seen = word.load(std::memory_order_acquire);
@@ -149,12 +162,7 @@ uint32_t Rounds::newest(uint32_t round) const {
 }
 
 // Runs tasks of the round as long as there are any, and waits until all are done. Gives the next round to look at.
-uint32_t Rounds::take_part(int self, uint32_t round, uint32_t end) {
-  uint64_t entry = tasks_[round % most_rounds].load(std::memory_order_acquire);
-  if (round_of(entry) != round) {
-    return end; // over, and others have been opened since
-  }
-  int tasks = static_cast<int>(static_cast<uint32_t>(entry));
+uint32_t Rounds::take_part(int self, uint32_t round, int tasks) {
   int own = 0;
   auto work = [&](int share) {
     bool any = false;

@@ -47,21 +47,22 @@ class Rounds {
     uint64_t seen = 0;              // of span_, by this thread
   };
 
+  void bring_up_to_date(uint32_t round);
   int claim(int share, uint32_t round, int tasks);
   void run_task(uint32_t round, int task, bool first);
-  uint32_t take_part(int self, uint32_t round, uint32_t end);
-  // 0: not all tasks are done; else the next round to look at.
+  uint32_t take_part(int self, uint32_t round, int tasks);
+  // The next round to look at; `round` itself: not all of its tasks are done.
   uint32_t next_after(int self, uint32_t round, int tasks, int own) const;
   uint32_t newest(uint32_t round) const;
 
   int threads_;
   std::vector<Claims> claims_;
   std::vector<Done> done_;
-  // Tasks of each round: round 32 | tasks 32. What is read of a round that is over has another round's number, or is
-  // what it was.
-  std::array<std::atomic<uint64_t>, most_rounds> tasks_ = {};
+  // Of each round of the last run. Who comes too late may read another run's: no claim of an old round can be won.
+  std::array<std::atomic<uint16_t>, most_rounds> tasks_ = {};
   alignas(64) std::atomic<uint64_t> span_ = 0; // of the last run: first round 32 | end 32
   uint32_t first_ = 1;
+  uint32_t refreshed_ = 0;
   const Body* body_ = nullptr; // read by who has claimed a task
   std::atomic<bool> failed_ = false;
   std::mutex error_mutex_;

@@ -10,6 +10,6 @@ namespace mtplx::kernels {
 mx::array embedding(const mx::array& ids, const LinearWeight& table);
 
 // The same as a call of a plan; *ids is looked at when it runs. The table must outlive it.
-PlanCall planned_embedding(const int32_t* const* ids, const LinearWeight& table, PlanRows y);
+void plan_embedding(Plan& plan, const int32_t* const* ids, const LinearWeight& table, PlanRows y);
 
 } // namespace mtplx::kernels

@@ -144,11 +144,12 @@ struct GatedDeltaRows {
   PlanRows y, k, delta, decay; // written
 };
 
-// The forward as a call of a plan: *segments is looked at when it runs. The weights must outlive it.
-PlanCall planned_gated_delta(const GatedDeltaRows& rows,
-                             const GatedDeltaWeights& weights,
-                             const GatedDeltaSpec& spec,
-                             const std::vector<PlainGatedDeltaSegment>* segments);
+// The forward as a call of a plan: *segments is looked at when it runs. All that is referred to must outlive the plan.
+void plan_gated_delta(Plan& plan,
+                      const GatedDeltaRows& rows,
+                      const GatedDeltaWeights& weights,
+                      const GatedDeltaSpec& spec,
+                      const std::vector<PlainGatedDeltaSegment>* segments);
 
 // The state after the first `keep` of the tape's rows from row_begin on: the same
 // bits that the forward pass held after that row. `state` is the segment's `before`. keep = 0 gives it back.

@@ -55,14 +55,15 @@ mx::array linear_swiglu(const mx::array& x,
 // As linear, plus residual f32 [M, N] added after the sum.
 mx::array linear_add(const mx::array& x, const LinearWeight& weight, const mx::array& residual);
 
-// The same as calls of a plan, whose weights must outlive it. One to four weights.
-PlanCall planned_linears(PlanRows x,
-                         const std::vector<const LinearWeight*>& weights,
-                         const InputNorm* norm,
-                         const std::vector<PlanRows>& y);
-PlanCall planned_linear_swiglu(
-    PlanRows x, const LinearWeight& gate, const LinearWeight& up, const InputNorm* norm, PlanRows y);
-PlanCall planned_linear_add(PlanRows x, const LinearWeight& weight, PlanRows residual, PlanRows y);
+// The same as calls of a plan, which the weights must outlive. One to four weights.
+void plan_linears(Plan& plan,
+                  PlanRows x,
+                  const std::vector<const LinearWeight*>& weights,
+                  const InputNorm* norm,
+                  const std::vector<PlanRows>& y);
+void plan_linear_swiglu(
+    Plan& plan, PlanRows x, const LinearWeight& gate, const LinearWeight& up, const InputNorm* norm, PlanRows y);
+void plan_linear_add(Plan& plan, PlanRows x, const LinearWeight& weight, PlanRows residual, PlanRows y);
 
 // The weights as f32 [N, K], for references and requantising.
 mx::array dense_values(const LinearWeight& weight);

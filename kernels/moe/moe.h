@@ -29,6 +29,7 @@ struct MoeWeights {
 mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec);
 
 // residual + moe(x) as a call of a plan. The weights must outlive it.
-PlanCall planned_moe_add(PlanRows x, const MoeWeights& weights, const MoeSpec& spec, PlanRows residual, PlanRows y);
+void plan_moe_add(
+    Plan& plan, PlanRows x, const MoeWeights& weights, const MoeSpec& spec, PlanRows residual, PlanRows y);
 
 } // namespace mtplx::kernels

@@ -14,8 +14,8 @@ mx::array rms_norm_pair(
     const mx::array& a, const mx::array& a_weight, const mx::array& b, const mx::array& b_weight, float eps);
 
 // The same as calls of a plan, which the weights must outlive.
-PlanCall planned_rms_norm(PlanRows x, const mx::array& weight, float eps, PlanRows y);
-PlanCall planned_rms_norm_pair(
-    PlanRows a, const mx::array& a_weight, PlanRows b, const mx::array& b_weight, float eps, PlanRows y);
+void plan_rms_norm(Plan& plan, PlanRows x, const mx::array& weight, float eps, PlanRows y);
+void plan_rms_norm_pair(
+    Plan& plan, PlanRows a, const mx::array& a_weight, PlanRows b, const mx::array& b_weight, float eps, PlanRows y);
 
 } // namespace mtplx::kernels

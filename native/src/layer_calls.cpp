@@ -12,17 +12,9 @@ using kernels::LinearWeight;
 using kernels::Plan;
 using kernels::PlanRows;
 
-void project(Plan& plan,
-             PlanRows x,
-             const std::vector<const LinearWeight*>& weights,
-             const InputNorm* norm,
-             const std::vector<PlanRows>& y) {
-  plan.record(or_other_linears(kernels::planned_linears(x, weights, norm, y), x, weights, norm, y));
-}
-
 PlanRows add_linear(Plan& plan, PlanRows x, const LinearWeight& weight, PlanRows residual) {
   PlanRows y = plan.own(residual.width);
-  plan.record(kernels::planned_linear_add(x, weight, residual, y));
+  kernels::plan_linear_add(plan, x, weight, residual, y);
   return y;
 }
 
@@ -30,21 +22,26 @@ PlanRows add_linear(Plan& plan, PlanRows x, const LinearWeight& weight, PlanRows
 
 PlanRows record_linear(Plan& plan, PlanRows x, const LinearWeight& weight) {
   PlanRows y = plan.own(weight.out_features);
-  project(plan, x, {&weight}, nullptr, {y});
+  plan_linears_or_other(plan, x, {&weight}, nullptr, {y});
   return y;
 }
 
-PlanRows record_attention(Plan& plan, const Model& model, const Layer& layer, PlanRows x, AttentionPlace& place) {
+PlanRows record_attention(Plan& plan,
+                          const Model& model,
+                          const Layer& layer,
+                          PlanRows x,
+                          const AttentionShared& shared,
+                          AttentionPlace& place) {
   const auto& attention = std::get<AttentionLayer>(layer.mixer);
   PlanRows q = plan.own(attention.q.out_features);
   PlanRows k = plan.own(attention.k.out_features);
   PlanRows v = plan.own(attention.v.out_features);
-  project(plan, x, {&attention.q, &attention.k, &attention.v}, &layer.input_norm, {q, k, v});
+  plan_linears_or_other(plan, x, {&attention.q, &attention.k, &attention.v}, &layer.input_norm, {q, k, v});
   PlanRows y = plan.own(attention.o.in_features);
   place.k = plan.bound(k.width);
   place.v = plan.bound(v.width);
-  plan.record(kernels::planned_attention(q, k, v, attention.q_norm, attention.k_norm, model.spec.attention,
-                                         &place.segments, y, place.k, place.v));
+  kernels::plan_attention(plan, {q, k, v, shared.angles, y, place.k, place.v}, attention.q_norm, attention.k_norm,
+                          model.spec.attention, &place.segments, &shared.overlays);
   return add_linear(plan, y, attention.o, x);
 }
 
@@ -63,8 +60,9 @@ PlanRows record_gated_delta(
                 .delta = step_rows(values),
                 .decay = step_rows(spec.value_heads)};
   const auto& rows = place.rows;
-  project(plan, x, {&delta.qkv, &delta.z, &delta.b, &delta.a}, &layer.input_norm, {rows.qkv, rows.z, rows.b, rows.a});
-  plan.record(kernels::planned_gated_delta(rows, delta.weights, spec, &place.segments));
+  plan_linears_or_other(plan, x, {&delta.qkv, &delta.z, &delta.b, &delta.a}, &layer.input_norm,
+                        {rows.qkv, rows.z, rows.b, rows.a});
+  kernels::plan_gated_delta(plan, rows, delta.weights, spec, &place.segments);
   return add_linear(plan, rows.y, delta.out, x);
 }
 
@@ -72,15 +70,14 @@ PlanRows record_mlp(Plan& plan, const Model& model, const Layer& layer, PlanRows
   const InputNorm& norm = layer.post_attention_norm;
   if (const auto* moe = std::get_if<kernels::MoeWeights>(&layer.mlp)) {
     PlanRows h = plan.own(x.width);
-    plan.record(kernels::planned_rms_norm(x, norm.weight, norm.eps, h));
+    kernels::plan_rms_norm(plan, x, norm.weight, norm.eps, h);
     PlanRows y = plan.own(x.width);
-    plan.record(kernels::planned_moe_add(h, *moe, *model.spec.moe, x, y));
+    kernels::plan_moe_add(plan, h, *moe, *model.spec.moe, x, y);
     return y;
   }
   const auto& mlp = std::get<DenseMlp>(layer.mlp);
   PlanRows hidden = plan.own(mlp.gate.out_features);
-  plan.record(or_other_swiglu(kernels::planned_linear_swiglu(x, mlp.gate, mlp.up, &norm, hidden), x, mlp.gate, mlp.up,
-                              norm, hidden));
+  plan_swiglu_or_other(plan, x, mlp.gate, mlp.up, norm, hidden);
   return add_linear(plan, hidden, mlp.down, x);
 }
 

@@ -18,9 +18,19 @@ struct GatedDeltaPlace {
   kernels::GatedDeltaRows rows;
 };
 
-// Each gives the rows that the next layer reads. Places must stay where they are.
-kernels::PlanRows record_attention(
-    kernels::Plan& plan, const Model& model, const Layer& layer, kernels::PlanRows x, AttentionPlace& place);
+// What all attention layers of a plan share.
+struct AttentionShared {
+  kernels::PlanRows angles;
+  kernels::AttentionOverlays overlays;
+};
+
+// Each gives the rows that the next layer reads. Model, places and what is shared must stay where they are.
+kernels::PlanRows record_attention(kernels::Plan& plan,
+                                   const Model& model,
+                                   const Layer& layer,
+                                   kernels::PlanRows x,
+                                   const AttentionShared& shared,
+                                   AttentionPlace& place);
 kernels::PlanRows record_gated_delta(kernels::Plan& plan,
                                      const Model& model,
                                      const Layer& layer,

@@ -24,31 +24,29 @@ bool other_kernel(int rows) {
          (fault("isa-sum") && active_isa() != Isa::scalar);
 }
 
-using Other = std::function<std::vector<mx::array>(const mx::array& x)>;
+// The kernels on arrays, which have the same bits, or MLX's: which is decided when it runs.
+struct Either {
+  PlanRows x;
+  std::vector<PlanRows> y;
+  std::function<std::vector<mx::array>(const mx::array& x)> usual;
+  std::function<std::vector<mx::array>(const mx::array& x)> other;
+};
 
-// `other` gives the rows of y.
-PlanCall either(PlanCall call, PlanRows x, const std::vector<PlanRows>& y, Other other) {
-  struct Both {
-    PlanBody usual;
-    PlanRows x;
-    std::vector<PlanRows> y;
-    Other other;
-    std::shared_ptr<const void> keeps;
-  };
-  auto both = std::make_shared<const Both>(Both{call.body, x, y, std::move(other), call.keeps});
-  call.keeps = both;
-  call.body = [both = both.get()](const PlanMemory& memory) {
-    if (!other_kernel(memory.rows())) {
-      return both->usual(memory);
-    }
-    std::vector<mx::array> results = both->other(mx::array(memory[both->x], {memory.rows(), both->x.width}));
-    for (size_t i = 0; i < results.size(); ++i) {
-      mx::array rows = mx::contiguous(results[i]);
-      rows.eval();
-      std::copy_n(rows.data<float>(), rows.size(), memory[both->y[i]]);
+void plan_either(Plan& plan, Either either) {
+  struct Call {
+    const Either* either;
+    void run(const PlanMemory& memory) const {
+      mx::array x(memory[either->x], {memory.rows(), either->x.width});
+      auto results = other_kernel(memory.rows()) ? either->other(x) : either->usual(x);
+      for (size_t i = 0; i < results.size(); ++i) {
+        mx::array rows = mx::contiguous(results[i]);
+        rows.eval();
+        std::copy_n(rows.data<float>(), rows.size(), memory[either->y[i]]);
+      }
     }
   };
-  return call;
+  auto kept = std::make_shared<const Either>(std::move(either));
+  plan.record({"either", {kept->x}, kept->y, Call{kept.get()}, kept});
 }
 
 mx::array stock_linear(const mx::array& x, const LinearWeight& weight) {
@@ -57,39 +55,47 @@ mx::array stock_linear(const mx::array& x, const LinearWeight& weight) {
 
 } // namespace
 
-PlanCall or_other_linears(PlanCall call,
-                          PlanRows x,
-                          const std::vector<const LinearWeight*>& weights,
-                          const InputNorm* norm,
-                          const std::vector<PlanRows>& y) {
-  return either(std::move(call), x, y, [=](const mx::array& rows) {
-    mx::array h = norm ? rms_norm(rows, norm->weight, norm->eps) : rows;
-    std::vector<mx::array> results;
-    for (const auto* w : weights) {
-      results.push_back(stock_linear(h, *w));
-    }
-    return results;
-  });
+void plan_linears_or_other(Plan& plan,
+                           PlanRows x,
+                           const std::vector<const LinearWeight*>& weights,
+                           const InputNorm* norm,
+                           const std::vector<PlanRows>& y) {
+  plan_either(plan, {x, y, [=](const mx::array& rows) { return linears(rows, weights, norm); },
+                     [=](const mx::array& rows) {
+                       mx::array h = norm ? rms_norm(rows, norm->weight, norm->eps) : rows;
+                       std::vector<mx::array> results;
+                       for (const auto* w : weights) {
+                         results.push_back(stock_linear(h, *w));
+                       }
+                       return results;
+                     }});
 }
 
-PlanCall or_other_swiglu(
-    PlanCall call, PlanRows x, const LinearWeight& gate, const LinearWeight& up, const InputNorm& norm, PlanRows y) {
-  return either(std::move(call), x, {y}, [&gate, &up, &norm](const mx::array& rows) {
-    mx::array h = rms_norm(rows, norm.weight, norm.eps);
-    return std::vector<mx::array>{swiglu(stock_linear(h, gate), stock_linear(h, up))};
-  });
+void plan_swiglu_or_other(
+    Plan& plan, PlanRows x, const LinearWeight& gate, const LinearWeight& up, const InputNorm& norm, PlanRows y) {
+  plan_either(plan,
+              {x,
+               {y},
+               [&](const mx::array& rows) { return std::vector<mx::array>{linear_swiglu(rows, gate, up, &norm)}; },
+               [&](const mx::array& rows) {
+                 mx::array h = rms_norm(rows, norm.weight, norm.eps);
+                 return std::vector<mx::array>{swiglu(stock_linear(h, gate), stock_linear(h, up))};
+               }});
 }
 
 #else
 
-PlanCall or_other_linears(
-    PlanCall call, PlanRows, const std::vector<const LinearWeight*>&, const InputNorm*, const std::vector<PlanRows>&) {
-  return call;
+void plan_linears_or_other(Plan& plan,
+                           PlanRows x,
+                           const std::vector<const LinearWeight*>& weights,
+                           const InputNorm* norm,
+                           const std::vector<PlanRows>& y) {
+  plan_linears(plan, x, weights, norm, y);
 }
 
-PlanCall or_other_swiglu(
-    PlanCall call, PlanRows, const LinearWeight&, const LinearWeight&, const InputNorm&, PlanRows) {
-  return call;
+void plan_swiglu_or_other(
+    Plan& plan, PlanRows x, const LinearWeight& gate, const LinearWeight& up, const InputNorm& norm, PlanRows y) {
+  plan_linear_swiglu(plan, x, gate, up, &norm, y);
 }
 
 #endif

@@ -48,6 +48,34 @@ std::vector<kernels::GatedDeltaSegment> take_states(const std::vector<TrunkSegme
   return result;
 }
 
+template <class Segment>
+std::vector<int> rows_of(const std::vector<Segment>& segments) {
+  std::vector<int> rows;
+  rows.reserve(segments.size());
+  for (const auto& s : segments) {
+    rows.push_back(s.count);
+  }
+  return rows;
+}
+
+// A deliberate bug: the hidden half of the pairs without its norm.
+struct HiddenAsItIs {
+  kernels::PlanRows from, pair;
+
+  void run(const kernels::PlanMemory& memory) const {
+    for (int r = 0; r < memory.rows(); ++r) {
+      std::copy_n(memory[from] + static_cast<size_t>(r) * from.width, from.width,
+                  memory[pair] + static_cast<size_t>(r) * pair.width + from.width);
+    }
+  }
+};
+
+template <class Kind>
+size_t count_layers(const Model& model) {
+  return std::count_if(model.layers.begin(), model.layers.end(),
+                       [](const Layer& l) { return std::holds_alternative<Kind>(l.mixer); });
+}
+
 template <class Plans, class Key, class Make>
 auto& kept_or_made(Plans& plans, size_t most, const Key& key, Make make) {
   auto found = plans.find(key);
@@ -63,20 +91,25 @@ auto& kept_or_made(Plans& plans, size_t most, const Key& key, Make make) {
 } // namespace
 
 TrunkPlan::TrunkPlan(const Model& model, int rows, bool whole) : model_(model), whole_(whole), plan_(rows) {
-  attention_.reserve(model.layers.size());
-  gated_delta_.reserve(model.layers.size());
   kernels::PlanRows x = plan_.own(model.spec.hidden_size);
-  plan_.record(kernels::planned_embedding(&ids_, model.embed_tokens, x));
+  kernels::plan_embedding(plan_, &ids_, model.embed_tokens, x);
+  attention_.resize(count_layers<AttentionLayer>(model));
+  gated_delta_.resize(count_layers<GatedDeltaLayer>(model));
+  if (!attention_.empty()) {
+    shared_.angles = kernels::plan_angles(plan_, model.spec.attention, &attention_[0].segments);
+  }
+  size_t attention = 0;
+  size_t delta = 0;
   for (const auto& layer : model.layers) {
     if (std::holds_alternative<AttentionLayer>(layer.mixer)) {
-      x = record_attention(plan_, model, layer, x, attention_.emplace_back());
+      x = record_attention(plan_, model, layer, x, shared_, attention_[attention++]);
     } else {
-      x = record_gated_delta(plan_, model, layer, x, !whole, gated_delta_.emplace_back());
+      x = record_gated_delta(plan_, model, layer, x, !whole, gated_delta_[delta++]);
     }
     x = record_mlp(plan_, model, layer, x);
   }
   hidden_ = plan_.bound(model.spec.hidden_size);
-  plan_.record(kernels::planned_rms_norm(x, model.norm, model.spec.rms_norm_eps, hidden_));
+  kernels::plan_rms_norm(plan_, x, model.norm, model.spec.rms_norm_eps, hidden_);
   plan_.finish();
 }
 
@@ -108,6 +141,9 @@ TrunkRows TrunkPlan::run(const std::vector<int32_t>& ids, const std::vector<Trun
     result.k.push_back(new_kv(plan_, place.k, spec));
     result.v.push_back(new_kv(plan_, place.v, spec));
   }
+  if (!attention_.empty()) {
+    shared_.overlays.fit(spec.attention, attention_[0].segments);
+  }
   std::vector<kernels::GatedDeltaPass> passes;
   std::vector<std::optional<kernels::GatedDeltaSteps>> steps;
   passes.reserve(gated_delta_.size());
@@ -117,7 +153,7 @@ TrunkRows TrunkPlan::run(const std::vector<int32_t>& ids, const std::vector<Trun
     passes.back().plain(gated_delta_[layer].segments);
     steps.push_back(bind(gated_delta_[layer]));
   }
-  plan_.run();
+  plan_.run(rows_of(segments));
   result.tapes.reserve(passes.size());
   for (size_t layer = 0; layer < passes.size(); ++layer) {
     auto before = passes[layer].before();
@@ -133,23 +169,19 @@ MtpPlan::MtpPlan(const Model& model, int rows) : model_(model), plan_(rows) {
   const MtpHead& head = *model.mtp;
   const float eps = model.spec.rms_norm_eps;
   kernels::PlanRows e = plan_.own(model.spec.hidden_size);
-  plan_.record(kernels::planned_embedding(&ids_, model.embed_tokens, e));
+  kernels::plan_embedding(plan_, &ids_, model.embed_tokens, e);
+  shared_.angles = kernels::plan_angles(plan_, model.spec.attention, &attention_.segments);
   from_ = plan_.bound(model.spec.hidden_size);
   kernels::PlanRows pair = plan_.own(2 * model.spec.hidden_size);
-  plan_.record(kernels::planned_rms_norm_pair(e, head.norm_embedding, from_, head.norm_hidden, eps, pair));
+  kernels::plan_rms_norm_pair(plan_, e, head.norm_embedding, from_, head.norm_hidden, eps, pair);
   if (fault("mtp-norm")) {
-    plan_.record({"mtp_norm", {pair}, {pair}, [pair, from = from_](const kernels::PlanMemory& memory) {
-                    for (int r = 0; r < memory.rows(); ++r) {
-                      std::copy_n(memory[from] + static_cast<size_t>(r) * from.width, from.width,
-                                  memory[pair] + static_cast<size_t>(r) * pair.width + from.width);
-                    }
-                  }});
+    plan_.record({"mtp_norm", {from_, pair}, {pair}, HiddenAsItIs{from_, pair}});
   }
   kernels::PlanRows x = record_linear(plan_, pair, head.fc);
-  x = record_attention(plan_, model, head.layer, x, attention_);
+  x = record_attention(plan_, model, head.layer, x, shared_, attention_);
   x = record_mlp(plan_, model, head.layer, x);
   hidden_ = plan_.bound(model.spec.hidden_size);
-  plan_.record(kernels::planned_rms_norm(x, head.norm, eps, hidden_));
+  kernels::plan_rms_norm(plan_, x, head.norm, eps, hidden_);
   plan_.finish();
 }
 
@@ -168,9 +200,10 @@ MtpRows MtpPlan::run(const mx::array& hidden,
       attention_.segments[i].position += rows.count;
     }
   }
+  shared_.overlays.fit(model_.spec.attention, attention_.segments);
   MtpRows result{new_rows(plan_, hidden_, {model_.spec.hidden_size}), new_kv(plan_, attention_.k, model_.spec),
                  new_kv(plan_, attention_.v, model_.spec)};
-  plan_.run();
+  plan_.run(rows_of(segments));
   return result;
 }
 

@@ -25,6 +25,7 @@ class TrunkPlan {
   kernels::Plan plan_;
   const int32_t* ids_ = nullptr;
   kernels::PlanRows hidden_;
+  AttentionShared shared_;
   // One a layer of its kind; never moved, since calls point to them.
   std::vector<AttentionPlace> attention_;
   std::vector<GatedDeltaPlace> gated_delta_;
@@ -43,6 +44,7 @@ class MtpPlan {
   const int32_t* ids_ = nullptr;
   kernels::PlanRows from_;
   kernels::PlanRows hidden_;
+  AttentionShared shared_;
   AttentionPlace attention_;
 };
 

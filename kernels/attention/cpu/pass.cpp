@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 
 #include "kernels/attention/cpu/history.h"
+#include "kernels/common/fixed_math64.h"
 #include "kernels/common/scratch.h"
 #include "kernels/common/thread_pool.h"
 
@@ -16,107 +18,33 @@ namespace {
 // Query rows that share a pass over the keys and values: with their sums 32 KB at 128 dims.
 constexpr int queries_a_task = 32;
 
-// Some query heads of one KV head, rows [row_begin, row_end) of a segment.
-struct Task {
-  int segment, kv_head, head_begin, head_end, row_begin, row_end;
-  int heads() const { return head_end - head_begin; }
-};
+// base^(-2i / rotary_dim) for i < rotary_dim / 2. Kept by each thread for the last two kinds that it met.
+std::shared_ptr<const std::vector<double>> frequencies(int rotary_dim, double theta) {
+  struct Known {
+    int dim = 0;
+    double theta = 0.0;
+    std::shared_ptr<const std::vector<double>> values;
+  };
+  thread_local Known known[2];
+  for (const Known& k : known) {
+    if (k.values && k.dim == rotary_dim && k.theta == theta) {
+      return k.values;
+    }
+  }
+  std::vector<double> f(rotary_dim / 2);
+  double log_base = fixed64::log(theta);
+  for (size_t i = 0; i < f.size(); ++i) {
+    f[i] = fixed64::exp(-(2.0 * static_cast<double>(i) / rotary_dim) * log_base);
+  }
+  known[1] = std::move(known[0]);
+  known[0] = {rotary_dim, theta, std::make_shared<const std::vector<double>>(std::move(f))};
+  return known[0].values;
+}
 
 // One evaluation of a call.
 class Pass {
  public:
   explicit Pass(const AttentionCall& call) : call_(call), spec_(call.spec), dim_(call.spec.head_dim) {}
-
-  void run() {
-    thread_local Scratch scratch;
-    thread_local std::vector<size_t> places;
-    places.clear();
-    size_t groups = 0; // of all segments, for one head
-    for (const auto& s : call_.segments) {
-      places.push_back(groups);
-      groups += overlay_groups(s);
-    }
-    overlay_at_ = places.data();
-    size_t angles = static_cast<size_t>(call_.rows) * half();
-    size_t overlay = groups * spec_.kv_heads * group_size();
-    Parts parts(scratch.bytes(2 * Parts::bytes(angles) + Parts::bytes(overlay)));
-    cosine_ = parts.take(angles);
-    sine_ = parts.take(angles);
-    overlay_ = parts.take(overlay);
-    rotate();
-
-    thread_local std::vector<Task> shared;
-    std::vector<Task>& tasks = shared; // the lambdas below run on other threads
-    bool whole = split(tasks);
-    int heads = static_cast<int>(call_.segments.size()) * spec_.kv_heads;
-    if (!whole) {
-      parallel_for(heads, [&](int i) { prepare(i / spec_.kv_heads, i % spec_.kv_heads); });
-    }
-    parallel_for(static_cast<int>(tasks.size()), [&](int i) {
-      if (whole) {
-        prepare(tasks[i].segment, tasks[i].kv_head);
-      }
-      attend(tasks[i]);
-    });
-  }
-
- private:
-  int half() const { return spec_.rotary_dim / 2; }
-  int group() const { return spec_.query_heads / spec_.kv_heads; }
-  int query_width() const { return dim_ * (spec_.gated ? 2 : 1); }
-  size_t group_size() const { return static_cast<size_t>(group_keys) * dim_; }
-
-  // Angles of all rows.
-  void rotate() {
-    constexpr int rows_a_task = 16;
-    auto angles = MTPLX_SELECT_ISA(rotation_angles);
-    int count = half();
-    for (const auto& segment : call_.segments) {
-      parallel_for((segment.row_count + rows_a_task - 1) / rows_a_task, [&](int task) {
-        int end = std::min((task + 1) * rows_a_task, segment.row_count);
-        for (int i = task * rows_a_task; i < end; ++i) {
-          size_t at = static_cast<size_t>(segment.row_begin + i) * count;
-          angles(segment.position + i, call_.frequency, count, cosine_ + at, sine_ + at);
-        }
-      });
-    }
-  }
-
-  // Divides the work; tells whether every KV head of a segment is one task.
-  bool split(std::vector<Task>& tasks) const {
-    int heads = group();
-    int units = 0;
-    auto row_groups = [&](const PlainAttentionSegment& s) {
-      return (s.row_count * heads + queries_a_task - 1) / queries_a_task;
-    };
-    for (const auto& s : call_.segments) {
-      units += spec_.kv_heads * row_groups(s);
-    }
-    int parts = units < threads() ? std::min(heads, (threads() + units - 1) / units) : 1;
-    bool whole = parts == 1;
-    tasks.clear();
-    for (size_t s = 0; s < call_.segments.size(); ++s) {
-      int rows = call_.segments[s].row_count;
-      int groups = std::min(row_groups(call_.segments[s]), rows);
-      whole = whole && groups == 1;
-      for (int g = 0; g < groups; ++g) {
-        for (int h = 0; h < spec_.kv_heads; ++h) {
-          for (int p = 0; p < parts; ++p) {
-            tasks.push_back({static_cast<int>(s), h, h * heads + heads * p / parts, h * heads + heads * (p + 1) / parts,
-                             static_cast<int>(static_cast<int64_t>(rows) * g / groups),
-                             static_cast<int>(static_cast<int64_t>(rows) * (g + 1) / groups)});
-          }
-        }
-      }
-    }
-    return whole;
-  }
-
-  History history(int segment, int kv_head) const {
-    const PlainAttentionSegment& s = call_.segments[segment];
-    size_t at = overlay_at_[segment] * spec_.kv_heads + static_cast<size_t>(kv_head) * overlay_groups(s);
-    return {s, spec_, kv_head, call_.new_k, call_.new_v, overlay_ + at * group_size()};
-  }
 
   // New rows of one KV head: keys normed and rotated, values copied, keys laid out.
   void prepare(int segment, int kv_head) const {
@@ -130,18 +58,8 @@ class Pass {
     history(segment, kv_head).fill_overlay();
   }
 
-  void norm_row(const float* x, const float* weight, size_t row, float scale, float* y) const {
-    size_t angle = row * half();
-    MTPLX_SELECT_ISA(norm_and_rotate)
-    (x, weight, spec_.eps, dim_, cosine_ + angle, sine_ + angle, half(), scale, y);
-  }
-
-  const float* query_source(size_t row, int head) const {
-    return call_.q + (row * spec_.query_heads + head) * query_width();
-  }
-
   // Queries are ordered by row, then head.
-  void attend(const Task& t) const {
+  void attend(const AttentionTask& t) const {
     const PlainAttentionSegment& s = call_.segments[t.segment];
     int count = (t.row_end - t.row_begin) * t.heads();
     thread_local Scratch scratch;
@@ -177,7 +95,27 @@ class Pass {
     }
   }
 
-  void attend_block(const Task& t,
+ private:
+  int half() const { return spec_.rotary_dim / 2; }
+  int query_width() const { return dim_ * (spec_.gated ? 2 : 1); }
+  size_t group_size() const { return static_cast<size_t>(group_keys) * dim_; }
+
+  History history(int segment, int kv_head) const {
+    const PlainAttentionSegment& s = call_.segments[segment];
+    size_t at = call_.overlay_at[segment] * spec_.kv_heads + static_cast<size_t>(kv_head) * overlay_groups(s);
+    return {s, spec_, kv_head, call_.new_k, call_.new_v, call_.overlay + at * group_size()};
+  }
+
+  void norm_row(const float* x, const float* weight, size_t row, float scale, float* y) const {
+    const float* angles = call_.angles + row * spec_.rotary_dim;
+    MTPLX_SELECT_ISA(norm_and_rotate)(x, weight, spec_.eps, dim_, angles, angles + half(), half(), scale, y);
+  }
+
+  const float* query_source(size_t row, int head) const {
+    return call_.q + (row * spec_.query_heads + head) * query_width();
+  }
+
+  void attend_block(const AttentionTask& t,
                     const History& history,
                     int block,
                     const float* queries,
@@ -225,16 +163,103 @@ class Pass {
   const AttentionCall& call_;
   const AttentionSpec& spec_;
   int dim_;
-  float* cosine_; // [rows, half]
-  float* sine_;
-  float* overlay_;           // of each segment, for each KV head
-  const size_t* overlay_at_; // a segment's, in groups of one head
 };
 
 } // namespace
 
-void run_attention(const AttentionCall& call) {
-  Pass(call).run();
+void check_attention(const AttentionSpec& spec) {
+  if (spec.head_dim % 16 != 0) {
+    throw std::invalid_argument("[attention] head_dim must be a multiple of 16, got " + std::to_string(spec.head_dim) +
+                                ".");
+  }
+  check_attention(spec.query_heads % spec.kv_heads == 0, "query heads must be a multiple of the KV heads.");
+  check_attention(spec.rotary_dim % 2 == 0 && spec.rotary_dim <= spec.head_dim,
+                  "rotary_dim must be even and fit the head.");
+}
+
+void write_angles(const AttentionSpec& spec, int position, float* angles) {
+  int half = spec.rotary_dim / 2;
+  auto frequency = frequencies(spec.rotary_dim, spec.rope_theta);
+  MTPLX_SELECT_ISA(rotation_angles)(position, frequency->data(), half, angles, angles + half);
+}
+
+size_t place_overlays(std::span<const PlainAttentionSegment> segments, std::vector<size_t>& overlay_at) {
+  overlay_at.clear();
+  size_t groups = 0;
+  for (const auto& s : segments) {
+    overlay_at.push_back(groups);
+    groups += overlay_groups(s);
+  }
+  return groups;
+}
+
+bool split_attention(const AttentionSpec& spec,
+                     std::span<const PlainAttentionSegment> segments,
+                     std::vector<AttentionTask>& tasks) {
+  int heads = spec.query_heads / spec.kv_heads;
+  int units = 0;
+  auto row_groups = [&](const PlainAttentionSegment& s) {
+    return (s.row_count * heads + queries_a_task - 1) / queries_a_task;
+  };
+  for (const auto& s : segments) {
+    units += spec.kv_heads * row_groups(s);
+  }
+  int parts = units < threads() ? std::min(heads, (threads() + units - 1) / units) : 1;
+  bool whole = parts == 1;
+  tasks.clear();
+  for (size_t s = 0; s < segments.size(); ++s) {
+    int rows = segments[s].row_count;
+    int groups = std::min(row_groups(segments[s]), rows);
+    whole = whole && groups == 1;
+    for (int g = 0; g < groups; ++g) {
+      for (int h = 0; h < spec.kv_heads; ++h) {
+        for (int p = 0; p < parts; ++p) {
+          tasks.push_back({static_cast<int>(s), h, h * heads + heads * p / parts, h * heads + heads * (p + 1) / parts,
+                           static_cast<int>(static_cast<int64_t>(rows) * g / groups),
+                           static_cast<int>(static_cast<int64_t>(rows) * (g + 1) / groups)});
+        }
+      }
+    }
+  }
+  return whole;
+}
+
+void prepare_keys(const AttentionCall& call, int segment, int kv_head) {
+  Pass(call).prepare(segment, kv_head);
+}
+
+void attend(const AttentionCall& call, const AttentionTask& task) {
+  Pass(call).attend(task);
+}
+
+void run_attention(AttentionCall call, int rows) {
+  const AttentionSpec& spec = call.spec;
+  thread_local Scratch scratch;
+  thread_local std::vector<size_t> places;
+  size_t angles = static_cast<size_t>(rows) * spec.rotary_dim;
+  size_t overlay = place_overlays(call.segments, places) * spec.kv_heads * group_keys * spec.head_dim;
+  Parts parts(scratch.bytes(Parts::bytes(angles) + Parts::bytes(overlay)));
+  float* angles_made = parts.take(angles);
+  call.angles = angles_made;
+  call.overlay = parts.take(overlay);
+  call.overlay_at = places.data();
+  for (const auto& s : call.segments) {
+    parallel_for(s.row_count, [&](int i) {
+      write_angles(spec, s.position + i, angles_made + static_cast<size_t>(s.row_begin + i) * spec.rotary_dim);
+    });
+  }
+  std::vector<AttentionTask> tasks;
+  bool whole = split_attention(spec, call.segments, tasks);
+  if (!whole) {
+    parallel_for(static_cast<int>(call.segments.size()) * spec.kv_heads,
+                 [&](int i) { prepare_keys(call, i / spec.kv_heads, i % spec.kv_heads); });
+  }
+  parallel_for(static_cast<int>(tasks.size()), [&](int i) {
+    if (whole) {
+      prepare_keys(call, tasks[i].segment, tasks[i].kv_head);
+    }
+    attend(call, tasks[i]);
+  });
 }
 
 } // namespace mtplx::kernels

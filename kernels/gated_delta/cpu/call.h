@@ -8,7 +8,7 @@
 namespace mtplx::kernels {
 
 struct DeltaCall {
-  GatedDeltaSpec spec;
+  const GatedDeltaSpec& spec;
   const float* conv; // weights
   const float* a_log;
   const float* dt_bias;
@@ -24,6 +24,8 @@ struct DeltaCall {
   std::span<const PlainGatedDeltaSegment> segments;
 };
 
-void run_gated_delta(const DeltaCall& call);
+// One round: how many tasks, and one of them.
+int gated_delta_tasks(const DeltaCall& call);
+void run_gated_delta_task(const DeltaCall& call, int task);
 
 } // namespace mtplx::kernels

@@ -7,13 +7,14 @@
 
 namespace mtplx::kernels {
 
-void conv_after(const GatedDeltaSpec& g, const float* past, const float* rows, int keep, float* out) {
+void conv_after(
+    const GatedDeltaSpec& g, const float* past, const float* rows, int keep, int begin, int end, float* out) {
   size_t channels = channels_of(g);
   int old = g.conv_kernel - 1;
   for (int t = 0; t < old; ++t) {
     int at = keep - old + t;
     const float* from = at < 0 ? past + (keep + t) * channels : rows + at * channels;
-    std::memcpy(out + t * channels, from, channels * sizeof(float));
+    std::memcpy(out + t * channels + begin, from + begin, (end - begin) * sizeof(float));
   }
 }
 
@@ -86,7 +87,8 @@ GatedDeltaState gated_delta_commit(
                                    {state.conv.shape(), mx::float32}, [&](const auto& in, std::vector<mx::array>& out) {
                                      const float* rows = in[1].template data<float>() +
                                                          static_cast<size_t>(row_begin) * channels_of(spec);
-                                     conv_after(spec, in[0].template data<float>(), rows, keep, out[0].data<float>());
+                                     conv_after(spec, in[0].template data<float>(), rows, keep, 0, channels_of(spec),
+                                                out[0].data<float>());
                                    });
   GatedDeltaState next{std::move(settled.recurrent), std::move(conv),
                        GatedDeltaOwed{tape.steps->updates, row_begin, keep}};

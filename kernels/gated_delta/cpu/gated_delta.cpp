@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "kernels/common/thread_pool.h"
 #include "kernels/gated_delta/cpu/call.h"
 #include "kernels/gated_delta/cpu/shape.h"
 
@@ -12,11 +13,6 @@ namespace {
 enum Input { in_qkv, in_z, in_b, in_a, in_conv, in_a_log, in_dt_bias, in_norm };
 enum Output { out_y, out_k, out_delta, out_decay };
 
-void check_spec(const GatedDeltaSpec& spec) {
-  check_gated_delta(spec.key_dim % 16 == 0 && spec.value_dim % 16 == 0 && spec.value_heads % spec.key_heads == 0,
-                    "head dims must be multiples of 16 and value heads a multiple of the key heads.");
-}
-
 void check_inputs(const mx::array& qkv,
                   const mx::array& z,
                   const mx::array& b,
@@ -25,7 +21,7 @@ void check_inputs(const mx::array& qkv,
                   const GatedDeltaSpec& spec) {
   check_gated_delta(qkv.ndim() == 2, "the inputs do not fit the heads.");
   int rows = qkv.shape(0);
-  check_spec(spec);
+  check_gated_delta(spec);
   check_gated_delta(
       qkv.shape(1) == channels_of(spec) && z.shape() == mx::Shape({rows, spec.value_heads * spec.value_dim}) &&
           b.shape() == mx::Shape({rows, spec.value_heads}) && a.shape() == b.shape() &&
@@ -162,55 +158,23 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
   auto out = cpu_task("gated_delta", inputs, outputs, [&](const auto& in, std::vector<mx::array>& out) {
     std::vector<PlainGatedDeltaSegment> plain;
     pass.plain(plain);
-    run_gated_delta({.spec = spec,
-                     .conv = in[in_conv].template data<float>(),
-                     .a_log = in[in_a_log].template data<float>(),
-                     .dt_bias = in[in_dt_bias].template data<float>(),
-                     .norm = in[in_norm].template data<float>(),
-                     .qkv = in[in_qkv].template data<float>(),
-                     .z = in[in_z].template data<float>(),
-                     .b = in[in_b].template data<float>(),
-                     .a = in[in_a].template data<float>(),
-                     .y = out[out_y].data<float>(),
-                     .k = out[out_k].data<float>(),
-                     .delta = out[out_delta].data<float>(),
-                     .decay = out[out_decay].data<float>(),
-                     .segments = plain});
+    DeltaCall call{.spec = spec,
+                   .conv = in[in_conv].template data<float>(),
+                   .a_log = in[in_a_log].template data<float>(),
+                   .dt_bias = in[in_dt_bias].template data<float>(),
+                   .norm = in[in_norm].template data<float>(),
+                   .qkv = in[in_qkv].template data<float>(),
+                   .z = in[in_z].template data<float>(),
+                   .b = in[in_b].template data<float>(),
+                   .a = in[in_a].template data<float>(),
+                   .y = out[out_y].data<float>(),
+                   .k = out[out_k].data<float>(),
+                   .delta = out[out_delta].data<float>(),
+                   .decay = out[out_decay].data<float>(),
+                   .segments = plain};
+    parallel_for(gated_delta_tasks(call), [&](int task) { run_gated_delta_task(call, task); });
   });
   return {out[out_y], pass.before(), pass.tape(GatedDeltaSteps{qkv, {out[out_k], out[out_delta], out[out_decay]}})};
-}
-
-PlanCall planned_gated_delta(const GatedDeltaRows& rows,
-                             const GatedDeltaWeights& weights,
-                             const GatedDeltaSpec& spec,
-                             const std::vector<PlainGatedDeltaSegment>* segments) {
-  check_spec(spec);
-  int values = spec.value_heads * spec.value_dim;
-  check_gated_delta(rows.qkv.width == channels_of(spec) && rows.z.width == values && rows.y.width == values &&
-                        rows.b.width == spec.value_heads && rows.a.width == spec.value_heads &&
-                        rows.k.width == spec.key_heads * spec.key_dim && rows.delta.width == values &&
-                        rows.decay.width == spec.value_heads,
-                    "the inputs do not fit the heads.");
-  return {"gated_delta",
-          {rows.qkv, rows.z, rows.b, rows.a},
-          {rows.y, rows.k, rows.delta, rows.decay},
-          [rows, spec, segments, conv = weights.conv.data<float>(), a_log = weights.a_log.data<float>(),
-           dt_bias = weights.dt_bias.data<float>(), norm = weights.norm.data<float>()](const PlanMemory& memory) {
-            run_gated_delta({.spec = spec,
-                             .conv = conv,
-                             .a_log = a_log,
-                             .dt_bias = dt_bias,
-                             .norm = norm,
-                             .qkv = memory[rows.qkv],
-                             .z = memory[rows.z],
-                             .b = memory[rows.b],
-                             .a = memory[rows.a],
-                             .y = memory[rows.y],
-                             .k = memory[rows.k],
-                             .delta = memory[rows.delta],
-                             .decay = memory[rows.decay],
-                             .segments = *segments});
-          }};
 }
 
 } // namespace mtplx::kernels

@@ -17,7 +17,13 @@ inline void check_gated_delta(bool ok, const char* message) {
   }
 }
 
-// Conv rows after `keep` of `rows`: of the old ones `past` and of these, the last taps - 1.
-void conv_after(const GatedDeltaSpec& g, const float* past, const float* rows, int keep, float* out);
+inline void check_gated_delta(const GatedDeltaSpec& spec) {
+  check_gated_delta(spec.key_dim % 16 == 0 && spec.value_dim % 16 == 0 && spec.value_heads % spec.key_heads == 0,
+                    "head dims must be multiples of 16 and value heads a multiple of the key heads.");
+}
+
+// Conv rows after `keep` of `rows`, channels [begin, end): of the old ones `past` and of these, the last taps - 1.
+void conv_after(
+    const GatedDeltaSpec& g, const float* past, const float* rows, int keep, int begin, int end, float* out);
 
 } // namespace mtplx::kernels

@@ -65,6 +65,7 @@ class Walk {
         finish(head, begin, rows);
       }
     }
+    conv_rows();
   }
 
  private:
@@ -72,6 +73,20 @@ class Walk {
   // Of a value head's dims in y, z and delta.
   size_t value(int head, int tile_row) const { return (row(tile_row) * g_.value_heads + head) * g_.value_dim; }
   size_t gate(int head, int tile_row) const { return row(tile_row) * g_.value_heads + head; }
+
+  // The conv state after the last row, this task's channels.
+  void conv_rows() const {
+    int keys = g_.key_heads * g_.key_dim;
+    auto after = [&](int begin, int width) {
+      conv_after(g_, segment_.conv, call_.qkv + row(0) * channels_of(g_), segment_.row_count, begin, begin + width,
+                 segment_.conv_after);
+    };
+    if (task_.writes_k) {
+      after(task_.key_head * g_.key_dim, g_.key_dim);
+      after(keys + task_.key_head * g_.key_dim, g_.key_dim);
+    }
+    after(2 * keys + task_.head_begin * g_.value_dim, (task_.head_end - task_.head_begin) * g_.value_dim);
+  }
 
   void conv(int row_of_segment, int begin, int width, float* to) const {
     int channels = channels_of(g_);
@@ -162,30 +177,32 @@ class Walk {
 
   const DeltaCall& call_;
   const GatedDeltaSpec& g_;
-  const Task& task_;
+  Task task_;
   const PlainGatedDeltaSegment& segment_;
   Tile tile_;
 };
 
 } // namespace
 
-void run_gated_delta(const DeltaCall& call) {
+// Where whole key heads leave threads idle, each value head is a task of its own and makes q and k for itself.
+static int parts_of(const DeltaCall& call) {
+  int units = static_cast<int>(call.segments.size()) * call.spec.key_heads;
+  return units < 2 * threads() && units % threads() != 0 ? call.spec.value_heads / call.spec.key_heads : 1;
+}
+
+int gated_delta_tasks(const DeltaCall& call) {
+  return static_cast<int>(call.segments.size()) * call.spec.key_heads * parts_of(call);
+}
+
+void run_gated_delta_task(const DeltaCall& call, int task) {
   const GatedDeltaSpec& g = call.spec;
-  for (const auto& s : call.segments) {
-    conv_after(g, s.conv, call.qkv + static_cast<size_t>(s.row_begin) * channels_of(g), s.row_count, s.conv_after);
-  }
   int ratio = g.value_heads / g.key_heads;
-  int units = static_cast<int>(call.segments.size()) * g.key_heads;
-  // Where whole key heads leave threads idle, each value head is a task of its own and makes q and k for itself.
-  int parts = units < 2 * threads() && units % threads() != 0 ? ratio : 1;
-  parallel_for(units * parts, [&](int i) {
-    int unit = i / parts;
-    int part = i % parts;
-    int key_head = unit % g.key_heads;
-    int first = key_head * ratio + part * (ratio / parts);
-    Task task{unit / g.key_heads, key_head, first, first + ratio / parts, part == 0};
-    Walk(call, task).run();
-  });
+  int parts = parts_of(call);
+  int unit = task / parts;
+  int part = task % parts;
+  int key_head = unit % g.key_heads;
+  int first = key_head * ratio + part * (ratio / parts);
+  Walk(call, {unit / g.key_heads, key_head, first, first + ratio / parts, part == 0}).run();
 }
 
 } // namespace mtplx::kernels

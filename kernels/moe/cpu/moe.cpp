@@ -153,6 +153,14 @@ struct Moe {
   }
 };
 
+// Which experts a row needs is known when it runs: their kernels share out the work.
+struct MoeCall {
+  const Moe* moe;
+  PlanRows x, residual, y;
+
+  void run(const PlanMemory& memory) const { moe->run(memory[x], memory.rows(), memory[residual], memory[y]); }
+};
+
 bool agrees(const LinearWeight& w, int in, int out) {
   return w.in_features == in && w.out_features == out;
 }
@@ -186,16 +194,11 @@ mx::array moe(const mx::array& x, const MoeWeights& weights, const MoeSpec& spec
                    });
 }
 
-PlanCall planned_moe_add(PlanRows x, const MoeWeights& weights, const MoeSpec& spec, PlanRows residual, PlanRows y) {
+void plan_moe_add(
+    Plan& plan, PlanRows x, const MoeWeights& weights, const MoeSpec& spec, PlanRows residual, PlanRows y) {
   check_weights(weights, spec);
   auto moe = std::make_shared<const Moe>(weights, spec);
-  return {"moe",
-          {x, residual},
-          {y},
-          [moe = moe.get(), x, residual, y](const PlanMemory& memory) {
-            moe->run(memory[x], memory.rows(), memory[residual], memory[y]);
-          },
-          moe};
+  plan.record({"moe", {x, residual}, {y}, MoeCall{moe.get(), x, residual, y}, moe});
 }
 
 } // namespace mtplx::kernels

@@ -30,15 +30,41 @@ struct Normed {
   const float* weight;
 };
 
-void side_by_side(const Normed (&pair)[2], float eps, int rows, int width, float* y) {
-  auto kernel = MTPLX_SELECT_ISA(rms_norm_rows);
-  for (int half = 0; half < 2; ++half) {
-    for (int r = 0; r < rows; ++r) {
-      kernel(pair[half].x + static_cast<size_t>(r) * width, pair[half].weight, eps, 1, width,
-             y + (2 * static_cast<size_t>(r) + half) * width);
-    }
+// Row r of both, side by side.
+void pair_row(const Normed (&pair)[2], float eps, int r, int width, float* y) {
+  for (size_t half = 0; half < 2; ++half) {
+    MTPLX_SELECT_ISA(rms_norm_rows)
+    (pair[half].x + static_cast<size_t>(r) * width, pair[half].weight, eps, 1, width,
+     y + (2 * static_cast<size_t>(r) + half) * width);
   }
 }
+
+// A row is a task.
+struct NormCall {
+  PlanRows x;
+  const float* weight;
+  float eps;
+  PlanRows y;
+
+  int tasks(const PlanMemory& memory) const { return memory.rows(); }
+  void run(const PlanMemory& memory, int r) const {
+    size_t at = static_cast<size_t>(r) * x.width;
+    MTPLX_SELECT_ISA(rms_norm_rows)(memory[x] + at, weight, eps, 1, x.width, memory[y] + at);
+  }
+};
+
+struct PairCall {
+  PlanRows a, b;
+  const float* a_weight;
+  const float* b_weight;
+  float eps;
+  PlanRows y;
+
+  int tasks(const PlanMemory& memory) const { return memory.rows(); }
+  void run(const PlanMemory& memory, int r) const {
+    pair_row({{memory[a], a_weight}, {memory[b], b_weight}}, eps, r, a.width, memory[y]);
+  }
+};
 
 } // namespace
 
@@ -62,25 +88,19 @@ mx::array rms_norm_pair(
       "rms_norm_pair", {a, a_weight, b, b_weight}, {{a.shape(0), 2 * a.shape(1)}, mx::float32},
       [eps](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
         const Normed pair[2] = {{in[0].data<float>(), in[1].data<float>()}, {in[2].data<float>(), in[3].data<float>()}};
-        side_by_side(pair, eps, in[0].shape(0), in[0].shape(1), out[0].data<float>());
+        for (int r = 0; r < in[0].shape(0); ++r) {
+          pair_row(pair, eps, r, in[0].shape(1), out[0].data<float>());
+        }
       });
 }
 
-PlanCall planned_rms_norm(PlanRows x, const mx::array& weight, float eps, PlanRows y) {
-  return {"rms_norm", {x}, {y}, [x, weight = weight.data<float>(), eps, y](const PlanMemory& memory) {
-            rms_norm_shared(memory[x], weight, eps, memory.rows(), x.width, memory[y]);
-          }};
+void plan_rms_norm(Plan& plan, PlanRows x, const mx::array& weight, float eps, PlanRows y) {
+  plan.record({"rms_norm", {x}, {y}, NormCall{x, weight.data<float>(), eps, y}});
 }
 
-PlanCall planned_rms_norm_pair(
-    PlanRows a, const mx::array& a_weight, PlanRows b, const mx::array& b_weight, float eps, PlanRows y) {
-  return {"rms_norm_pair",
-          {a, b},
-          {y},
-          [a, b, y, eps, first = a_weight.data<float>(), second = b_weight.data<float>()](const PlanMemory& memory) {
-            const Normed pair[2] = {{memory[a], first}, {memory[b], second}};
-            side_by_side(pair, eps, memory.rows(), a.width, memory[y]);
-          }};
+void plan_rms_norm_pair(
+    Plan& plan, PlanRows a, const mx::array& a_weight, PlanRows b, const mx::array& b_weight, float eps, PlanRows y) {
+  plan.record({"rms_norm_pair", {a, b}, {y}, PairCall{a, b, a_weight.data<float>(), b_weight.data<float>(), eps, y}});
 }
 
 } // namespace mtplx::kernels
