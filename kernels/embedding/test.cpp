@@ -2,6 +2,7 @@
 
 #include "kernels/common/testing/compare.h"
 #include "kernels/common/testing/law.h"
+#include "kernels/common/testing/plan.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/embedding/mlx_form.h"
 #include "kernels/embedding/reference.h"
@@ -78,4 +79,22 @@ TEST_CASE("embedding: wrong ids are refused") {
   const char* form = "[embedding] ids must be i32 [M].";
   CHECK_THROWS_WITH_AS(embedding(mx::zeros({3}, mx::float32, cpu()), table.weight), form, std::invalid_argument);
   CHECK_THROWS_WITH_AS(embedding(mx::zeros({3, 1}, mx::int32, cpu()), table.weight), form, std::invalid_argument);
+}
+
+TEST_CASE("embedding: as a call of a plan, which looks at the ids when it runs") {
+  Random random(29);
+  for (const TestWeight& table : tables(random)) {
+    const int32_t* ids = some_ids.data();
+    int rows = static_cast<int>(some_ids.size());
+    PlanCheck check(rows);
+    plan_embedding(check.plan, &ids, table.weight, check.out(embedding(id_array(some_ids), table.weight)));
+    CHECK(check.same());
+  }
+  TestWeight table = random_dense(random, 37, 33, mx::float32);
+  std::vector<int32_t> outside = {0, 37};
+  const int32_t* ids = outside.data();
+  Plan plan(2);
+  plan_embedding(plan, &ids, table.weight, plan.own(33));
+  plan.finish();
+  CHECK_THROWS_WITH_AS(plan.run({2}), "[embedding] Token id 37 is outside the vocabulary of 37.", std::out_of_range);
 }

@@ -7,6 +7,7 @@
 
 #include "kernels/common/testing/compare.h"
 #include "kernels/common/testing/law.h"
+#include "kernels/common/testing/plan.h"
 #include "kernels/linear/reference.h"
 #include "kernels/linear/testing.h"
 
@@ -286,4 +287,65 @@ TEST_CASE("linear: wrong inputs are refused with what was found") {
                        "[linear] residual must be f32 [2, 3], got (2,3).", invalid);
   mx::array columns = mx::transpose(mx::ones({5, 2}, mx::float32, cpu()), cpu());
   CHECK_THROWS_WITH_AS(linear(columns, w), "[linear] Input 0 is not row-contiguous.", invalid);
+}
+
+TEST_CASE("linear: as calls of a plan, few rows and many, a NaN in one") {
+  Random random(61);
+  struct Kind {
+    int bits, group_size;
+  };
+  for (Kind kind : {Kind{4, 64}, Kind{3, 32}, Kind{0, 0}}) {
+    auto weight = [&](int N, int K) {
+      return kind.bits == 0 ? random_dense(random, N, K, mx::bfloat16)
+                            : random_affine(random, N, K, kind.bits, kind.group_size, mx::bfloat16);
+    };
+    TestWeight a = weight(200, 192);
+    TestWeight b = weight(200, 192);
+    TestWeight c = weight(7, 192);
+    TestWeight down = weight(192, 192);
+    for (int rows : {1, 4, 15, 16, 37}) {
+      INFO(kind.bits, " bits, ", rows, " rows");
+      Floats values = floats(random.normals({rows, 192}));
+      values[values.size() / 2] = rows % 2 == 0 ? NAN : 1.0f;
+      mx::array x = from_floats(values, {rows, 192});
+      mx::array residual = random.normals({rows, 192});
+      InputNorm norm{random.normals({192}), 1e-6f};
+      PlanCheck check(rows);
+      PlanRows xs = check.in(x);
+      for (const InputNorm* n : {static_cast<const InputNorm*>(nullptr), static_cast<const InputNorm*>(&norm)}) {
+        auto y = linears(x, {&a.weight, &b.weight, &c.weight}, n);
+        plan_linears(check.plan, xs, {&a.weight, &b.weight, &c.weight}, n,
+                     {check.out(y[0]), check.out(y[1]), check.out(y[2])});
+        plan_linear_swiglu(check.plan, xs, a.weight, b.weight, n, check.out(linear_swiglu(x, a.weight, b.weight, n)));
+      }
+      plan_linear_add(check.plan, xs, down.weight, check.in(residual), check.out(linear_add(x, down.weight, residual)));
+      CHECK(check.same());
+    }
+  }
+}
+
+TEST_CASE("linear: a planned call with weights of two group sizes, and what does not fit") {
+  Random random(62);
+  TestWeight a = random_affine(random, 40, 128, 4, 64, mx::float32);
+  TestWeight b = random_affine(random, 40, 128, 4, 32, mx::float32);
+  TestWeight c = random_affine(random, 40, 128, 4, 128, mx::float32);
+  for (int rows : {2, 20}) {
+    mx::array x = random.normals({rows, 128});
+    PlanCheck check(rows);
+    auto y = linears(x, {&a.weight, &b.weight});
+    plan_linears(check.plan, check.in(x), {&a.weight, &b.weight}, nullptr, {check.out(y[0]), check.out(y[1])});
+    CHECK(check.same());
+  }
+  Plan plan(20);
+  PlanRows x = plan.bound(128);
+  PlanRows y = plan.bound(40);
+  PlanRows narrow = plan.bound(39);
+  auto refused = [&](const std::vector<const LinearWeight*>& weights, const std::vector<PlanRows>& to) {
+    CHECK_THROWS_AS(plan_linears(plan, x, weights, nullptr, to), std::invalid_argument);
+  };
+  refused({&a.weight}, {narrow});
+  refused({}, {});
+  refused({&a.weight, &b.weight, &c.weight}, {y, y, y});
+  CHECK_THROWS_AS(plan_linear_add(plan, x, a.weight, narrow, y), std::invalid_argument);
+  CHECK_THROWS_AS(plan_linear_swiglu(plan, x, a.weight, b.weight, nullptr, narrow), std::invalid_argument);
 }

@@ -5,6 +5,7 @@
 
 #include "kernels/common/testing/compare.h"
 #include "kernels/common/testing/law.h"
+#include "kernels/common/testing/plan.h"
 #include "kernels/moe/testing.h"
 
 using namespace mtplx::kernels;
@@ -138,4 +139,18 @@ TEST_CASE("moe: wrong inputs are refused") {
   const char* expert = "[moe] An expert's gate and up must be [F, H], its down [H, F], shared_gate [1, H].";
   std::swap(m.weights.experts[2].up, m.weights.experts[2].down);
   CHECK_THROWS_WITH_AS(moe(x, m.weights, {4, 2, true}), expert, invalid);
+}
+
+TEST_CASE("moe: as a call of a plan, plus what it is added to") {
+  Random random(57);
+  for (int rows : {1, 4, 20}) {
+    TestMoe m = random_moe(random, 8, 64, 32, 4);
+    MoeSpec spec = {8, 2, true};
+    mx::array x = random.normals({rows, 64});
+    mx::array residual = random.normals({rows, 64});
+    PlanCheck check(rows);
+    plan_moe_add(check.plan, check.in(x), m.weights, spec, check.in(residual),
+                 check.out(mx::add(residual, moe(x, m.weights, spec), cpu())));
+    CHECK(check.same());
+  }
 }

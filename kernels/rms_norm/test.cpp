@@ -4,6 +4,7 @@
 
 #include "kernels/common/testing/compare.h"
 #include "kernels/common/testing/law.h"
+#include "kernels/common/testing/plan.h"
 #include "kernels/rms_norm/mlx_form.h"
 #include "kernels/rms_norm/reference.h"
 #include "kernels/rms_norm/rms_norm.h"
@@ -116,4 +117,19 @@ TEST_CASE("rms_norm: wrong inputs are refused") {
   CHECK_THROWS_WITH_AS(rms_norm(x, mx::ones({5}, mx::float32, cpu()), eps), form, invalid);
   CHECK_THROWS_WITH_AS(rms_norm(mx::astype(x, mx::bfloat16, cpu()), w, eps), form, invalid);
   CHECK_THROWS_WITH_AS(rms_norm(x, mx::astype(w, mx::float16, cpu()), eps), form, invalid);
+}
+
+TEST_CASE("rms_norm: as calls of a plan") {
+  Random random(39);
+  for (int rows : {1, 2, 17}) {
+    mx::array x = random.normals({rows, 40});
+    mx::array b = random.normals({rows, 40});
+    mx::array weight = random.normals({40});
+    PlanCheck check(rows);
+    PlanRows xs = check.in(x);
+    plan_rms_norm(check.plan, xs, weight, eps, check.out(rms_norm(x, weight, eps)));
+    plan_rms_norm_pair(check.plan, xs, weight, check.in(b), weight, eps,
+                       check.out(rms_norm_pair(x, weight, b, weight, eps)));
+    CHECK(check.same());
+  }
 }

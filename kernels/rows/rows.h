@@ -18,7 +18,4 @@ mx::array gather_rows(const std::vector<RowsPart>& parts);
 // The given rows of x [R, ..], in this order; x itself where they are all of them.
 mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows);
 
-// a + b, f32 of one shape.
-mx::array add_rows(const mx::array& a, const mx::array& b);
-
 } // namespace mtplx::kernels

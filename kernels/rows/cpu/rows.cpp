@@ -62,19 +62,4 @@ mx::array take_rows(const mx::array& x, const std::vector<int32_t>& rows) {
   return gather_rows(parts);
 }
 
-mx::array add_rows(const mx::array& a, const mx::array& b) {
-  if (a.shape() != b.shape() || a.dtype() != mx::float32 || b.dtype() != mx::float32) {
-    refuse("a and b must be f32 of one shape.");
-  }
-  return cpu_task1("add_rows", {a, b}, {a.shape(), mx::float32},
-                   [](const std::vector<mx::array>& in, std::vector<mx::array>& out) {
-                     const float* x = in[0].data<float>();
-                     const float* y = in[1].data<float>();
-                     float* sum = out[0].data<float>();
-                     for (size_t i = 0; i < out[0].size(); ++i) {
-                       sum[i] = x[i] + y[i];
-                     }
-                   });
-}
-
 } // namespace mtplx::kernels
