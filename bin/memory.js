@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * The models need the memory: 14 MB less at the peak of a run, and no slower. Not `--optimize-for-size`: no less memory
+ * The models need the memory: 15 MB less at the peak of a run, and no slower. Not `--optimize-for-size`: no less memory
  * beside these two, and with it one exit by an error in 25 to 150 hung (nodejs/node#54918; reports/LOG.md, 2026-11-28).
  */
 export function keepHeapSmall() {
