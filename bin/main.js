@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { execute, settings } from '@oclif/core';
+import { execute } from '@oclif/core/execute';
+import { normalizeArgv } from '@oclif/core/help';
+import { settings } from '@oclif/core/settings';
 
 /** Runs the command line from dist/, or from the sources when nothing is compiled or MTPLX_DEV is set. */
 export async function main() {
-  keepHeapSmall();
   // A reader that went away (`mtplx run … | head`) ends the command quietly, as it ends other programs.
   process.stdout.on('error', (error) => {
     if (error.code === 'EPIPE') process.exit(0);
@@ -13,13 +13,15 @@ export async function main() {
   const root = join(import.meta.dirname, '..');
   // Node strips the types itself; oclif's own way would load the TypeScript compiler.
   settings.enableAutoTranspile = false;
-  await execute({ loadOptions: fromSources(root) ? sourceOptions(root) : { root } });
+  await execute({ loadOptions: fromSources(root) ? sourceOptions(root) : await options(root) });
 }
 
-/** The models need the memory: 9 MB less at the peak of a run, and no slower (reports/LOG.md, 2026-11-28). */
-function keepHeapSmall() {
-  setFlagsFromString('--optimize-for-size');
-  setFlagsFromString('--semi-space-growth-factor=1');
+/** oclif without its plugins for a command of ours, with them for help and what it does not know. */
+async function options(root) {
+  const { ownCommands } = await import('../dist/cli/own-commands.js');
+  const own = await ownCommands(root);
+  const [id] = normalizeArgv(own, process.argv.slice(2));
+  return own.findCommand(id) ? own : { root };
 }
 
 function fromSources(root) {

@@ -1,4 +1,5 @@
-import { Command, Errors } from '@oclif/core';
+import { Command } from '@oclif/core/command';
+import * as Errors from '@oclif/core/errors';
 import type { Columns } from '../harness/experiments/columns.ts';
 import type { FinishedRun } from '../harness/experiments/run.ts';
 import { asMtplxError, MtplxError } from '../runtime/errors.ts';

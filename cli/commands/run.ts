@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
-import { Args, Flags } from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import type { Generation } from '../../runtime/index.ts';
 import { BaseCommand } from '../base-command.ts';
 import { modelFlags, samplingFlags } from '../flags.ts';

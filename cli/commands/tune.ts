@@ -1,4 +1,5 @@
-import { Args, Flags } from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import type { TuneDocument } from '../../harness/tuning/tune.ts';
 import type { Tuning } from '../../runtime/settings/profile.ts';
 import { BaseCommand } from '../base-command.ts';

@@ -1,4 +1,5 @@
-import { Args, Flags } from '@oclif/core';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
 import type { VerifyResult } from '../../harness/verify/experiment.ts';
 import type { VerifyOptions } from '../../harness/verify/spec.ts';
 import type { Model } from '../../runtime/index.ts';

@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import type { AcceptanceStudy } from '../../../harness/acceptance/document.ts';
 import type { AcceptanceName } from '../../../runtime/index.ts';
 import { BaseCommand } from '../../base-command.ts';

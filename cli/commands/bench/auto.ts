@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import type { AutoDocument } from '../../../harness/tuning/auto.ts';
 import type { TuneDocument } from '../../../harness/tuning/tune.ts';
 import { BaseCommand } from '../../base-command.ts';

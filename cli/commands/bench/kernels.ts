@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import type { KernelsDocument } from '../../../harness/kernels/document.ts';
 import { BaseCommand } from '../../base-command.ts';
 

@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import type { BenchDocument } from '../../../harness/bench/document.ts';
 import { BaseCommand } from '../../base-command.ts';
 

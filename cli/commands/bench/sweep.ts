@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import type { SweepDocument } from '../../../harness/acceptance/sweep-document.ts';
 import { BaseCommand } from '../../base-command.ts';
 import { number } from '../../flags.ts';

@@ -1,4 +1,4 @@
-import { Flags } from '@oclif/core';
+import * as Flags from '@oclif/core/flags';
 import type { ThermalDocument } from '../../../harness/thermal/document.ts';
 import { BaseCommand } from '../../base-command.ts';
 import { number } from '../../flags.ts';
