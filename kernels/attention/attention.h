@@ -70,8 +70,8 @@ struct PlainAttentionSegment {
   std::vector<Rows> extra;
 };
 
-// What the attention layers of a plan share: memory for keys that are not in whole groups of their blocks. To be fitted
-// before each run; the segments of all layers differ in their blocks alone.
+// Memory for keys that are not in whole groups of their blocks. To be fitted before each run of a plan, whose attention
+// layers share it: their segments differ in their blocks alone.
 class AttentionOverlays {
  public:
   void fit(const AttentionSpec& spec, const std::vector<PlainAttentionSegment>& segments);

@@ -24,16 +24,22 @@ struct GatedDeltaWeights {
   mx::array norm;    // f32 [Dv], plain weight
 };
 
-// What the recurrence needs of some rows in a row: S = decay S + k delta.
-struct GatedDeltaUpdates {
-  mx::array k;     // f32 [M, Hk, Dk], after conv, silu and l2 norm
-  mx::array delta; // f32 [M, Hv, Dv], beta * (v - S k)
-  mx::array decay; // f32 [M, Hv], g
+// What a commit and the recurrence after it need of M rows: S = decay S + k delta.
+struct GatedDeltaSteps {
+  mx::array memory;   // where all of it lies, and perhaps other layers'
+  const float* qkv;   // [M, C], the conv input
+  const float* k;     // [M, Hk, Dk], after conv, silu and l2 norm
+  const float* delta; // [M, Hv, Dv], beta * (v - g S k)
+  const float* decay; // [M, Hv], g
 };
+
+// Floats that the steps of M rows take, and the steps in `memory` from float `at` on, both multiples of a line.
+size_t gated_delta_step_floats(const GatedDeltaSpec& spec, int rows);
+GatedDeltaSteps gated_delta_steps_in(const GatedDeltaSpec& spec, int rows, const mx::array& memory, size_t at);
 
 // Rows [begin, begin + count) of `rows`.
 struct GatedDeltaOwed {
-  GatedDeltaUpdates rows;
+  GatedDeltaSteps rows;
   int begin;
   int count;
 };
@@ -59,12 +65,6 @@ struct GatedDeltaSegment {
   int row_begin;
   int row_count;
   GatedDeltaState state;
-};
-
-// What a commit of some rows needs of each.
-struct GatedDeltaSteps {
-  mx::array qkv; // f32 [M, C], the conv input rows
-  GatedDeltaUpdates updates;
 };
 
 // What a commit needs of a segment's rows.
@@ -138,7 +138,7 @@ class GatedDeltaPass {
   std::vector<Made> made_;
 };
 
-// The rows of a call, f32; k, delta and decay as in GatedDeltaUpdates.
+// The rows of a call, f32; k, delta and decay as in GatedDeltaSteps.
 struct GatedDeltaRows {
   PlanRows qkv, z, b, a;       // read
   PlanRows y, k, delta, decay; // written

@@ -40,16 +40,17 @@ TEST_CASE("gated_delta: as a call of a plan, with owed rows and without") {
     std::vector<PlainGatedDeltaSegment> plain;
     pass.plain(plain);
     PlanCheck check(rows + 2);
-    const auto& updates = wanted.tape.steps->updates;
+    const GatedDeltaSteps& steps = *wanted.tape.steps;
+    auto rows_of = [&](const float* data, int width) { return mx::array(data, {rows + 2, width}, mx::float32); };
     plan_gated_delta(check.plan,
                      {.qkv = check.in(in[0]),
                       .z = check.in(in[1]),
                       .b = check.in(in[2]),
                       .a = check.in(in[3]),
                       .y = check.out(wanted.y),
-                      .k = check.out(updates.k),
-                      .delta = check.out(updates.delta),
-                      .decay = check.out(updates.decay)},
+                      .k = check.out(rows_of(steps.k, spec.key_heads * spec.key_dim)),
+                      .delta = check.out(rows_of(steps.delta, values)),
+                      .decay = check.out(rows_of(steps.decay, spec.value_heads))},
                      weights, spec, &plain);
     CHECK(check.same({rows, 2}));
     auto tape = pass.tape(wanted.tape.steps);

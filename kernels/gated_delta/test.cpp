@@ -272,12 +272,13 @@ TEST_CASE("gated_delta: the same bits with 1, 2 and 3 threads and on every instr
       CAPTURE(threads);
       auto out = run_rows(c, c.state, 0, 4);
       auto state = committed(c, out, 3);
-      const GatedDeltaUpdates& steps = out.tape.steps->updates;
+      const GatedDeltaSteps& steps = *out.tape.steps;
+      auto step_rows = [](const float* data, int width) { return mx::array(data, {4, width}, mx::float32); };
       auto longer = run_rows(many, state, 0, 40);
       std::vector<mx::array> now = {out.y,
-                                    steps.k,
-                                    steps.delta,
-                                    steps.decay,
+                                    step_rows(steps.k, spec.key_heads * spec.key_dim),
+                                    step_rows(steps.delta, spec.value_heads * spec.value_dim),
+                                    step_rows(steps.decay, spec.value_heads),
                                     out.tape.segments[0].conv,
                                     state.recurrent,
                                     state.conv,

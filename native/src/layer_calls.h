@@ -20,8 +20,8 @@ struct GatedDeltaPlace {
 
 // What all attention layers of a plan share.
 struct AttentionShared {
-  kernels::PlanRows angles;
-  kernels::AttentionOverlays overlays;
+  kernels::AttentionOverlays& overlays; // of all plans of a model: one runs at a time
+  kernels::PlanRows angles = {};
 };
 
 // Each gives the rows that the next layer reads. Model, places and what is shared must stay where they are.

@@ -90,7 +90,8 @@ auto& kept_or_made(Plans& plans, size_t most, const Key& key, Make make) {
 
 } // namespace
 
-TrunkPlan::TrunkPlan(const Model& model, int rows, bool whole) : model_(model), whole_(whole), plan_(rows) {
+TrunkPlan::TrunkPlan(const Model& model, kernels::AttentionOverlays& overlays, int rows, bool whole)
+    : model_(model), whole_(whole), plan_(rows), shared_{overlays} {
   kernels::PlanRows x = plan_.own(model.spec.hidden_size);
   kernels::plan_embedding(plan_, &ids_, model.embed_tokens, x);
   attention_.resize(count_layers<AttentionLayer>(model));
@@ -113,15 +114,24 @@ TrunkPlan::TrunkPlan(const Model& model, int rows, bool whole) : model_(model), 
   plan_.finish();
 }
 
-std::optional<kernels::GatedDeltaSteps> TrunkPlan::bind(GatedDeltaPlace& place) {
-  if (whole_) {
-    return std::nullopt;
+std::vector<std::optional<kernels::GatedDeltaSteps>> TrunkPlan::bind_steps() {
+  std::vector<std::optional<kernels::GatedDeltaSteps>> steps(gated_delta_.size());
+  if (whole_ || steps.empty()) {
+    return steps;
   }
+  // One array: the descriptions of four a layer would come from beyond the caches in every step.
   const auto& spec = model_.spec.gated_delta;
-  return kernels::GatedDeltaSteps{new_rows(plan_, place.rows.qkv, {place.rows.qkv.width}),
-                                  {new_rows(plan_, place.rows.k, {spec.key_heads, spec.key_dim}),
-                                   new_rows(plan_, place.rows.delta, {spec.value_heads, spec.value_dim}),
-                                   new_rows(plan_, place.rows.decay, {spec.value_heads})}};
+  size_t floats = kernels::gated_delta_step_floats(spec, plan_.rows());
+  mx::array memory = fresh({static_cast<int>(steps.size()), static_cast<int>(floats)}, mx::float32);
+  for (size_t layer = 0; layer < steps.size(); ++layer) {
+    const auto& s = steps[layer].emplace(kernels::gated_delta_steps_in(spec, plan_.rows(), memory, layer * floats));
+    const kernels::GatedDeltaRows& rows = gated_delta_[layer].rows;
+    plan_.bind(rows.qkv, const_cast<float*>(s.qkv));
+    plan_.bind(rows.k, const_cast<float*>(s.k));
+    plan_.bind(rows.delta, const_cast<float*>(s.delta));
+    plan_.bind(rows.decay, const_cast<float*>(s.decay));
+  }
+  return steps;
 }
 
 TrunkRows TrunkPlan::run(const std::vector<int32_t>& ids, const std::vector<TrunkSegment>& segments) {
@@ -145,14 +155,12 @@ TrunkRows TrunkPlan::run(const std::vector<int32_t>& ids, const std::vector<Trun
     shared_.overlays.fit(spec.attention, attention_[0].segments);
   }
   std::vector<kernels::GatedDeltaPass> passes;
-  std::vector<std::optional<kernels::GatedDeltaSteps>> steps;
   passes.reserve(gated_delta_.size());
-  steps.reserve(gated_delta_.size());
   for (size_t layer = 0; layer < gated_delta_.size(); ++layer) {
     passes.emplace_back(spec.gated_delta, take_states(segments, layer));
     passes.back().plain(gated_delta_[layer].segments);
-    steps.push_back(bind(gated_delta_[layer]));
   }
+  auto steps = bind_steps();
   plan_.run(rows_of(segments));
   result.tapes.reserve(passes.size());
   for (size_t layer = 0; layer < passes.size(); ++layer) {
@@ -165,7 +173,8 @@ TrunkRows TrunkPlan::run(const std::vector<int32_t>& ids, const std::vector<Trun
   return result;
 }
 
-MtpPlan::MtpPlan(const Model& model, int rows) : model_(model), plan_(rows) {
+MtpPlan::MtpPlan(const Model& model, kernels::AttentionOverlays& overlays, int rows)
+    : model_(model), plan_(rows), shared_{overlays} {
   const MtpHead& head = *model.mtp;
   const float eps = model.spec.rms_norm_eps;
   kernels::PlanRows e = plan_.own(model.spec.hidden_size);
@@ -209,11 +218,11 @@ MtpRows MtpPlan::run(const mx::array& hidden,
 
 TrunkPlan& PlanBank::trunk(const Model& model, int rows, bool whole) {
   return kept_or_made(trunk_, most_trunk_plans, std::pair{rows, whole},
-                      [&] { return std::make_unique<TrunkPlan>(model, rows, whole); });
+                      [&] { return std::make_unique<TrunkPlan>(model, overlays_, rows, whole); });
 }
 
 MtpPlan& PlanBank::mtp(const Model& model, int rows) {
-  return kept_or_made(mtp_, most_mtp_plans, rows, [&] { return std::make_unique<MtpPlan>(model, rows); });
+  return kept_or_made(mtp_, most_mtp_plans, rows, [&] { return std::make_unique<MtpPlan>(model, overlays_, rows); });
 }
 
 } // namespace mtplx::native

@@ -11,14 +11,14 @@ namespace mtplx::native {
 class TrunkPlan {
  public:
   // whole: see TrunkRows.
-  TrunkPlan(const Model& model, int rows, bool whole);
+  TrunkPlan(const Model& model, kernels::AttentionOverlays& overlays, int rows, bool whole);
 
   // As trunk_forward.
   TrunkRows run(const std::vector<int32_t>& ids, const std::vector<TrunkSegment>& segments);
 
  private:
-  // The layer's arguments and output rows; gives the arrays of its tape.
-  std::optional<kernels::GatedDeltaSteps> bind(GatedDeltaPlace& place);
+  // Memory for the tapes of all layers, bound; nothing where they are not wanted.
+  std::vector<std::optional<kernels::GatedDeltaSteps>> bind_steps();
 
   const Model& model_;
   bool whole_;
@@ -33,7 +33,7 @@ class TrunkPlan {
 
 class MtpPlan {
  public:
-  MtpPlan(const Model& model, int rows);
+  MtpPlan(const Model& model, kernels::AttentionOverlays& overlays, int rows);
 
   // As mtp_forward.
   MtpRows run(const mx::array& hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments);
@@ -54,6 +54,7 @@ class PlanBank {
   MtpPlan& mtp(const Model& model, int rows);
 
  private:
+  kernels::AttentionOverlays overlays_;
   std::map<std::pair<int, bool>, std::unique_ptr<TrunkPlan>> trunk_;
   std::map<int, std::unique_ptr<MtpPlan>> mtp_;
 };

@@ -26,9 +26,9 @@ constexpr int keys_a_task = 32;
 void replay(const GatedDeltaSpec& g, const GatedDeltaOwed& owed, const float* from, float* to) {
   size_t keys = static_cast<size_t>(g.key_heads) * g.key_dim;
   size_t values = static_cast<size_t>(g.value_heads) * g.value_dim;
-  const float* k = owed.rows.k.data<float>() + owed.begin * keys;
-  const float* delta = owed.rows.delta.data<float>() + owed.begin * values;
-  const float* decay = owed.rows.decay.data<float>() + static_cast<size_t>(owed.begin) * g.value_heads;
+  const float* k = owed.rows.k + owed.begin * keys;
+  const float* delta = owed.rows.delta + owed.begin * values;
+  const float* decay = owed.rows.decay + static_cast<size_t>(owed.begin) * g.value_heads;
   int parts = (g.key_dim + keys_a_task - 1) / keys_a_task;
   auto kernel = MTPLX_SELECT_ISA(delta_replay);
   parallel_for(g.value_heads * parts, [&](int task) {
@@ -58,7 +58,7 @@ GatedDeltaState gated_delta_settled(const GatedDeltaState& state, const GatedDel
     return state;
   }
   const GatedDeltaOwed& owed = *state.owed;
-  return {cpu_task1("gated_delta_settle", {state.recurrent, owed.rows.k, owed.rows.delta, owed.rows.decay},
+  return {cpu_task1("gated_delta_settle", {state.recurrent, owed.rows.memory},
                     {state.recurrent.shape(), mx::float32, Life::state},
                     [&](const auto& in, std::vector<mx::array>& out) {
                       replay(spec, owed, in[0].template data<float>(), out[0].data<float>());
@@ -83,15 +83,14 @@ GatedDeltaState gated_delta_commit(
   // Of more than most_owed_rows: the forward left what the state before owes.
   GatedDeltaState settled = gated_delta_settled(state, spec);
   mx::array conv = all ? segment->conv
-                       : cpu_task1("gated_delta_commit", {state.conv, tape.steps->qkv},
-                                   {state.conv.shape(), mx::float32}, [&](const auto& in, std::vector<mx::array>& out) {
-                                     const float* rows = in[1].template data<float>() +
-                                                         static_cast<size_t>(row_begin) * channels_of(spec);
+                       : cpu_task1("gated_delta_commit", {state.conv}, {state.conv.shape(), mx::float32},
+                                   [&](const auto& in, std::vector<mx::array>& out) {
+                                     const float* rows =
+                                         tape.steps->qkv + static_cast<size_t>(row_begin) * channels_of(spec);
                                      conv_after(spec, in[0].template data<float>(), rows, keep, 0, channels_of(spec),
                                                 out[0].data<float>());
                                    });
-  GatedDeltaState next{std::move(settled.recurrent), std::move(conv),
-                       GatedDeltaOwed{tape.steps->updates, row_begin, keep}};
+  GatedDeltaState next{std::move(settled.recurrent), std::move(conv), GatedDeltaOwed{*tape.steps, row_begin, keep}};
   return keep > most_owed_rows ? gated_delta_settled(next, spec) : next;
 }
 

@@ -1,5 +1,7 @@
 #include "kernels/gated_delta/gated_delta.h"
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "kernels/common/thread_pool.h"
@@ -11,7 +13,20 @@ namespace mtplx::kernels {
 namespace {
 
 enum Input { in_qkv, in_z, in_b, in_a, in_conv, in_a_log, in_dt_bias, in_norm };
-enum Output { out_y, out_k, out_delta, out_decay };
+enum Output { out_y, out_steps };
+
+constexpr int line_floats = 16;
+
+size_t whole_lines(size_t floats) {
+  return (floats + line_floats - 1) / line_floats * line_floats;
+}
+
+// Floats of a row of qkv, k, delta and decay.
+std::array<size_t, 4> step_widths(const GatedDeltaSpec& g) {
+  auto keys = static_cast<size_t>(g.key_heads) * g.key_dim;
+  auto values = static_cast<size_t>(g.value_heads) * g.value_dim;
+  return {static_cast<size_t>(channels_of(g)), keys, values, static_cast<size_t>(g.value_heads)};
+}
 
 void check_inputs(const mx::array& qkv,
                   const mx::array& z,
@@ -69,14 +84,34 @@ PlainGatedDeltaSegment plain_segment(const GatedDeltaSegment& s,
   if (const auto& owed = s.state.owed) {
     size_t begin = owed->begin;
     segment.owed_rows = owed->count;
-    segment.owed_k = owed->rows.k.data<float>() + begin * g.key_heads * g.key_dim;
-    segment.owed_delta = owed->rows.delta.data<float>() + begin * g.value_heads * g.value_dim;
-    segment.owed_decay = owed->rows.decay.data<float>() + begin * g.value_heads;
+    segment.owed_k = owed->rows.k + begin * g.key_heads * g.key_dim;
+    segment.owed_delta = owed->rows.delta + begin * g.value_heads * g.value_dim;
+    segment.owed_decay = owed->rows.decay + begin * g.value_heads;
   }
   return segment;
 }
 
 } // namespace
+
+size_t gated_delta_step_floats(const GatedDeltaSpec& spec, int rows) {
+  size_t floats = 0;
+  for (size_t width : step_widths(spec)) {
+    floats += whole_lines(rows * width);
+  }
+  return floats;
+}
+
+GatedDeltaSteps gated_delta_steps_in(const GatedDeltaSpec& spec, int rows, const mx::array& memory, size_t at) {
+  GatedDeltaSteps steps{memory, nullptr, nullptr, nullptr, nullptr};
+  const float* data = memory.data<float>() + at;
+  const float** parts[] = {&steps.qkv, &steps.k, &steps.delta, &steps.decay};
+  auto widths = step_widths(spec);
+  for (size_t i = 0; i < widths.size(); ++i) {
+    *parts[i] = data;
+    data += whole_lines(rows * widths[i]);
+  }
+  return steps;
+}
 
 GatedDeltaPass::GatedDeltaPass(const GatedDeltaSpec& spec, std::vector<GatedDeltaSegment> segments)
     : spec_(spec), segments_(std::move(segments)) {
@@ -151,30 +186,32 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
     make_plain(s.state);
   }
   GatedDeltaPass pass(spec, std::move(segments));
-  std::vector<OutputSpec> outputs = {{{rows, spec.value_heads * spec.value_dim}, mx::float32},
-                                     {{rows, spec.key_heads, spec.key_dim}, mx::float32},
-                                     {{rows, spec.value_heads, spec.value_dim}, mx::float32},
-                                     {{rows, spec.value_heads}, mx::float32}};
-  auto out = cpu_task("gated_delta", inputs, outputs, [&](const auto& in, std::vector<mx::array>& out) {
-    std::vector<PlainGatedDeltaSegment> plain;
-    pass.plain(plain);
-    DeltaCall call{.spec = spec,
-                   .conv = in[in_conv].template data<float>(),
-                   .a_log = in[in_a_log].template data<float>(),
-                   .dt_bias = in[in_dt_bias].template data<float>(),
-                   .norm = in[in_norm].template data<float>(),
-                   .qkv = in[in_qkv].template data<float>(),
-                   .z = in[in_z].template data<float>(),
-                   .b = in[in_b].template data<float>(),
-                   .a = in[in_a].template data<float>(),
-                   .y = out[out_y].data<float>(),
-                   .k = out[out_k].data<float>(),
-                   .delta = out[out_delta].data<float>(),
-                   .decay = out[out_decay].data<float>(),
-                   .segments = plain};
-    parallel_for(gated_delta_tasks(call), [&](int task) { run_gated_delta_task(call, task); });
-  });
-  return {out[out_y], pass.before(), pass.tape(GatedDeltaSteps{qkv, {out[out_k], out[out_delta], out[out_decay]}})};
+  auto floats = static_cast<int>(gated_delta_step_floats(spec, rows));
+  auto out = cpu_task(
+      "gated_delta", inputs,
+      {{{rows, spec.value_heads * spec.value_dim}, mx::float32}, {{floats / line_floats, line_floats}, mx::float32}},
+      [&](const auto& in, std::vector<mx::array>& out) {
+        GatedDeltaSteps steps = gated_delta_steps_in(spec, rows, out[out_steps], 0);
+        std::copy_n(in[in_qkv].template data<float>(), in[in_qkv].size(), const_cast<float*>(steps.qkv));
+        std::vector<PlainGatedDeltaSegment> plain;
+        pass.plain(plain);
+        DeltaCall call{.spec = spec,
+                       .conv = in[in_conv].template data<float>(),
+                       .a_log = in[in_a_log].template data<float>(),
+                       .dt_bias = in[in_dt_bias].template data<float>(),
+                       .norm = in[in_norm].template data<float>(),
+                       .qkv = steps.qkv,
+                       .z = in[in_z].template data<float>(),
+                       .b = in[in_b].template data<float>(),
+                       .a = in[in_a].template data<float>(),
+                       .y = out[out_y].data<float>(),
+                       .k = const_cast<float*>(steps.k),
+                       .delta = const_cast<float*>(steps.delta),
+                       .decay = const_cast<float*>(steps.decay),
+                       .segments = plain};
+        parallel_for(gated_delta_tasks(call), [&](int task) { run_gated_delta_task(call, task); });
+      });
+  return {out[out_y], pass.before(), pass.tape(gated_delta_steps_in(spec, rows, out[out_steps], 0))};
 }
 
 } // namespace mtplx::kernels

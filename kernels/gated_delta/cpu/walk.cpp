@@ -182,13 +182,13 @@ class Walk {
   Tile tile_;
 };
 
-} // namespace
-
 // Where whole key heads leave threads idle, each value head is a task of its own and makes q and k for itself.
-static int parts_of(const DeltaCall& call) {
+int parts_of(const DeltaCall& call) {
   int units = static_cast<int>(call.segments.size()) * call.spec.key_heads;
   return units < 2 * threads() && units % threads() != 0 ? call.spec.value_heads / call.spec.key_heads : 1;
 }
+
+} // namespace
 
 int gated_delta_tasks(const DeltaCall& call) {
   return static_cast<int>(call.segments.size()) * call.spec.key_heads * parts_of(call);
