@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <tuple>
+#include <utility>
 
 #include "kernels/common/testing/ops.h"
 #include "kernels/gated_delta/gated_delta.h"
@@ -380,4 +383,23 @@ TEST_CASE("gated_delta: the stock form agrees to f32 rounding and depends on no 
     }
     CHECK(same_bits(state.recurrent, stock.state.recurrent));
   }
+}
+
+TEST_CASE("gated_delta: a gate below 2^-64 keeps nothing, one above it does") {
+  Case c = make_case({1, 1, 16, 16, 4, 1e-6f}, 1, 12);
+  c.weights.a_log = mx::array({0.0f});
+  c.weights.dt_bias = mx::array({0.0f});
+  c.weights.conv = mx::zeros_like(c.weights.conv); // k and u are 0: the row leaves g S
+  auto gate = [&](float a) {
+    c.a = mx::array({a}, {1, 1});
+    auto out = run_rows(c, c.state, 0, 1);
+    auto state = committed(c, out, 1);
+    return std::pair{out.tape.steps->decay[0], testing::floats(state.recurrent)};
+  };
+  auto [kept, some] = gate(44.0f); // e^-44 = 7.8e-20
+  CHECK(kept == doctest::Approx(std::exp(-44.0)));
+  CHECK(some[0] != 0.0f);
+  auto [dropped, none] = gate(45.0f); // 2.9e-20 < 2^-64 = 5.4e-20
+  CHECK(dropped == 0.0f);
+  CHECK(std::all_of(none.begin(), none.end(), [](float v) { return v == 0.0f; }));
 }

@@ -17,6 +17,10 @@ namespace {
 constexpr int tile_rows = 16;
 static_assert(most_owed_rows <= tile_rows, "a segment without a last state is one tile");
 
+// A smaller gate is 0. It keeps nothing that a float beside it shows, and its products would be denormal, which takes
+// an Intel core a hundred times as long: a quarter of a cycle (reports/LOG.md, 2026-11-28).
+constexpr float least_gate = 0x1p-64f;
+
 // One task: some value heads of one key head through all rows of a segment.
 struct Task {
   int segment, key_head, head_begin, head_end;
@@ -123,7 +127,8 @@ class Walk {
       size_t at = gate(head, begin + i);
       double a = static_cast<double>(call_.a[at]) + bias;
       double b = call_.b[at];
-      call_.decay[at] = static_cast<float>(fixed64::exp(-rate * fixed64::softplus(a)));
+      auto g = static_cast<float>(fixed64::exp(-rate * fixed64::softplus(a)));
+      call_.decay[at] = g < least_gate ? 0.0f : g;
       tile_.beta[i] = static_cast<float>(1.0 / (1.0 + fixed64::exp(-b)));
     }
   }
