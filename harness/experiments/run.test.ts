@@ -110,13 +110,17 @@ test('a stopped run goes on where it was, and says the same as one that was not'
 test('an abort ends with its reason and keeps what was finished', async ({ parent }) => {
   const controller = new AbortController();
   const reason = new MtplxError('MTPLX_E_ABORTED', { reason: 'SIGINT' });
+  const seen: RunProgress[] = [];
   const running = runExperiment(
     toy(({ key }) => void (key === '1' && controller.abort(reason))),
     spec,
-    { parent, signal: controller.signal },
+    { parent, signal: controller.signal, onProgress: (progress) => seen.push(progress) },
   );
   assert.is(await errorOf(running), reason);
   const [name] = readdirSync(parent);
+  // What a stopped command says: the unit that the abort met is kept, and counted.
+  const lines = readFileSync(join(parent, name!, 'journal.jsonl'), 'utf8').split('\n').length - 1;
+  assert.is(seen.at(-1)!.done, lines - 1);
   const { rows } = await resumeExperiment(toy(), await findRun(name!, parent));
   assert.is(rows.length, 8);
 });

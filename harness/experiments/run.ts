@@ -162,8 +162,9 @@ class Run<Spec, C extends Columns, Result> {
     const { signal } = this.#options;
     const finished = new Set(content.units.map(({ unit }) => unit));
     for (const unit of this.#units.filter(({ key }) => !finished.has(key))) {
-      signal?.throwIfAborted();
+      // Reported before the look at the signal: a stopped run says what it kept.
       this.#report(unit.text);
+      signal?.throwIfAborted();
       const begin = performance.now();
       const rows = await open.run(unit, signal);
       const ms = performance.now() - begin;
