@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/common/scratch.h"
 #include "kernels/common/task.h"
 #include "kernels/common/thread_pool.h"
 
@@ -26,7 +27,7 @@ void read_ahead(const void* begin, size_t bytes) {
 PlanRows Plan::own(int width) {
   PlanRows rows = bound(width);
   size_t floats = static_cast<size_t>(memory_.rows()) * width;
-  own_.push_back({rows.index, (floats + line_floats - 1) / line_floats * line_floats, std::nullopt});
+  own_.push_back({rows.index, Parts::bytes(floats) / sizeof(float), std::nullopt});
   return rows;
 }
 
@@ -44,16 +45,16 @@ void Plan::record(PlanCall call) {
   int now = static_cast<int>(steps_.size());
   for (PlanRows rows : call.reads) {
     Own* own = own_of(rows);
-    if (own && !own->life) {
+    if (own && !own->uses) {
       throw std::logic_error(std::string("[plan] ") + call.name + " reads what no call before it wrote.");
     }
     if (own) {
-      own->life->last = now;
+      own->uses->last = now;
     }
   }
   for (PlanRows rows : call.writes) {
     if (Own* own = own_of(rows)) {
-      own->life = Life{own->life ? own->life->first : now, now};
+      own->uses = Uses{own->uses ? own->uses->first : now, now};
     }
   }
   steps_.push_back({call.name, call.body});
@@ -66,7 +67,7 @@ void Plan::record(PlanCall call) {
 void Plan::place(Own& own, const std::vector<const Own*>& placed) {
   std::vector<const Own*> beside;
   for (const Own* other : placed) {
-    if (own.life->first <= other->life->last && other->life->first <= own.life->last) {
+    if (own.uses->first <= other->uses->last && other->uses->first <= own.uses->last) {
       beside.push_back(other);
     }
   }
@@ -82,7 +83,7 @@ void Plan::place(Own& own, const std::vector<const Own*>& placed) {
 void Plan::finish() {
   std::vector<const Own*> placed;
   for (Own& own : own_) {
-    if (own.life) {
+    if (own.uses) {
       place(own, placed);
       placed.push_back(&own);
       floats_ = std::max(floats_, own.offset + own.floats);

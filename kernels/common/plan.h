@@ -108,14 +108,14 @@ class Plan {
 
  private:
   // First and last call that uses some own rows.
-  struct Life {
+  struct Uses {
     int first;
     int last;
   };
   struct Own {
     int index;
     size_t floats;
-    std::optional<Life> life;
+    std::optional<Uses> uses;
     size_t offset = 0;
   };
   struct Step {

@@ -12,7 +12,7 @@ namespace {
 
 // Looks at the others' counts before a thread helps with their tasks: to look at a share takes its line from its owner.
 constexpr int looks_before_help = 64;
-constexpr int looks_before_yield = 4096;
+constexpr int looks_before_yield = 4096; // tens of microseconds
 
 // Who never has a task would be two billion rounds late one day: so often its count is brought up to date.
 constexpr uint32_t refresh = 1 << 20;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <span>
 
 #include "kernels/common/function_ref.h"
@@ -14,16 +13,9 @@ namespace mtplx::kernels {
 void set_threads(int threads);
 int threads();
 
-// What every task reads first: helpers ask for its lines at once. On two cores without a common cache a line takes a
-// quarter of a microsecond, and one after the other they would take longer than the task.
-struct Near {
-  const void* data = nullptr;
-  size_t bytes = 0;
-};
-
-// Runs body(i) for i in [0, tasks), each exactly once, on the shared threads and
-// the caller; returns when all are done. An exception is rethrown here.
-void parallel_for(int tasks, FunctionRef<void(int)> body, Near near = {});
+// Runs body(i) for i in [0, tasks), each exactly once, on the shared threads and the caller, as one round; returns when
+// all are done. An exception is rethrown here; what had not begun by then does not run.
+void parallel_for(int tasks, FunctionRef<void(int)> body);
 
 // Rounds of tasks: all of a round are done before the next begins (rounds.h). body(round, task, first), `first` for a
 // thread's first task of a round; ended(round) on the calling thread. At most Rounds::most_rounds of most_tasks.

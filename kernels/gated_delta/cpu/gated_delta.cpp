@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "kernels/common/scratch.h"
 #include "kernels/common/thread_pool.h"
 #include "kernels/gated_delta/cpu/call.h"
 #include "kernels/gated_delta/cpu/shape.h"
@@ -14,12 +15,6 @@ namespace {
 
 enum Input { in_qkv, in_z, in_b, in_a, in_conv, in_a_log, in_dt_bias, in_norm };
 enum Output { out_y, out_steps };
-
-constexpr int line_floats = 16;
-
-size_t whole_lines(size_t floats) {
-  return (floats + line_floats - 1) / line_floats * line_floats;
-}
 
 // Floats of a row of qkv, k, delta and decay.
 std::array<size_t, 4> step_widths(const GatedDeltaSpec& g) {
@@ -94,23 +89,20 @@ PlainGatedDeltaSegment plain_segment(const GatedDeltaSegment& s,
 } // namespace
 
 size_t gated_delta_step_floats(const GatedDeltaSpec& spec, int rows) {
-  size_t floats = 0;
+  size_t bytes = 0;
   for (size_t width : step_widths(spec)) {
-    floats += whole_lines(rows * width);
+    bytes += Parts::bytes(rows * width);
   }
-  return floats;
+  return bytes / sizeof(float);
 }
 
 GatedDeltaSteps gated_delta_steps_in(const GatedDeltaSpec& spec, int rows, const mx::array& memory, size_t at) {
-  GatedDeltaSteps steps{memory, nullptr, nullptr, nullptr, nullptr};
-  const float* data = memory.data<float>() + at;
-  const float** parts[] = {&steps.qkv, &steps.k, &steps.delta, &steps.decay};
-  auto widths = step_widths(spec);
-  for (size_t i = 0; i < widths.size(); ++i) {
-    *parts[i] = data;
-    data += whole_lines(rows * widths[i]);
-  }
-  return steps;
+  Parts parts(reinterpret_cast<std::byte*>(const_cast<float*>(memory.data<float>() + at)));
+  auto [qkv, k, delta, decay] = step_widths(spec);
+  const float* qkv_rows = parts.take(rows * qkv);
+  const float* k_rows = parts.take(rows * k);
+  const float* delta_rows = parts.take(rows * delta);
+  return {memory, qkv_rows, k_rows, delta_rows, parts.take(rows * decay)};
 }
 
 GatedDeltaPass::GatedDeltaPass(const GatedDeltaSpec& spec, std::vector<GatedDeltaSegment> segments)
@@ -188,8 +180,7 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
   GatedDeltaPass pass(spec, std::move(segments));
   auto floats = static_cast<int>(gated_delta_step_floats(spec, rows));
   auto out = cpu_task(
-      "gated_delta", inputs,
-      {{{rows, spec.value_heads * spec.value_dim}, mx::float32}, {{floats / line_floats, line_floats}, mx::float32}},
+      "gated_delta", inputs, {{{rows, spec.value_heads * spec.value_dim}, mx::float32}, {{floats}, mx::float32}},
       [&](const auto& in, std::vector<mx::array>& out) {
         GatedDeltaSteps steps = gated_delta_steps_in(spec, rows, out[out_steps], 0);
         std::copy_n(in[in_qkv].template data<float>(), in[in_qkv].size(), const_cast<float*>(steps.qkv));

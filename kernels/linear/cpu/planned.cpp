@@ -15,17 +15,6 @@ namespace {
 constexpr size_t most_weights = 4;
 constexpr int rows_a_task = 8; // where their preparation is shared
 
-struct Weight {
-  LinearLayout layout;
-  const uint8_t* data;
-
-  LinearJob job(float* y, const float* residual = nullptr) const { return {layout, data, residual, y}; }
-};
-
-Weight weight_of(const LinearWeight& w) {
-  return {layout_of(w), w.data.data<uint8_t>()};
-}
-
 // The rows that the weights of a call read: few of them each thread norms and prepares for itself; many are prepared in
 // a call of their own, into memory of the plan.
 struct Input {
@@ -82,7 +71,7 @@ thread_local std::optional<LinearRows> rows_here;
 
 struct LinearsCall {
   Input input;
-  std::array<Weight, most_weights> weights;
+  std::array<PlainWeight, most_weights> weights;
   std::array<PlanRows, most_weights> y;
   size_t count;
   PlanRows residual; // of the only weight; index -1: none
@@ -112,7 +101,7 @@ struct LinearsCall {
 
 struct SwigluCall {
   Input input;
-  Weight gate, up;
+  PlainWeight gate, up;
   PlanRows y;
 
   int tasks(const PlanMemory& memory) const { return swiglu_tasks(gate.job(memory[y])); }
@@ -183,7 +172,7 @@ void plan_linears(Plan& plan,
   LinearsCall call{plan_input(plan, name, x, norm, weights, reads), {}, {}, weights.size(), {-1, 0}};
   for (size_t i = 0; i < weights.size(); ++i) {
     check(fits(x, *weights[i], y[i]), "a planned weight does not fit its rows.");
-    call.weights[i] = weight_of(*weights[i]);
+    call.weights[i] = PlainWeight(*weights[i]);
     call.y[i] = y[i];
   }
   plan.record({name, reads, y, call});
@@ -195,14 +184,14 @@ void plan_linear_swiglu(
   const char* name = norm ? "norm_swiglu" : "linear_swiglu";
   std::vector<PlanRows> reads;
   Input input = plan_input(plan, name, x, norm, {&gate, &up}, reads);
-  plan.record({name, reads, {y}, SwigluCall{input, weight_of(gate), weight_of(up), y}});
+  plan.record({name, reads, {y}, SwigluCall{input, PlainWeight(gate), PlainWeight(up), y}});
 }
 
 void plan_linear_add(Plan& plan, PlanRows x, const LinearWeight& weight, PlanRows residual, PlanRows y) {
   check(fits(x, weight, y) && residual.width == y.width, "a planned weight does not fit its rows.");
   std::vector<PlanRows> reads;
   LinearsCall call{plan_input(plan, "linear_add", x, nullptr, {&weight}, reads), {}, {}, 1, residual};
-  call.weights[0] = weight_of(weight);
+  call.weights[0] = PlainWeight(weight);
   call.y[0] = y;
   reads.push_back(residual);
   plan.record({"linear_add", reads, {y}, call});

@@ -105,15 +105,6 @@ void LinearRows::blocks(const LinearJob& job, int begin, int end) const {
   }
 }
 
-Near LinearRows::near() const {
-  for (const IntegerRows& p : by_group_) {
-    if (p.q) {
-      return {p.q, static_cast<size_t>(p.rows) * 2 * p.in_features};
-    }
-  }
-  return {};
-}
-
 namespace {
 
 int units_of(std::span<const LinearJob> jobs) {
@@ -171,16 +162,14 @@ void run_swiglu_task(const LinearRows& x, const LinearJob& gate, const LinearJob
 void run_linears(std::span<const LinearJob> jobs, const float* x, int rows) {
   LinearRows prepared = LinearRows::prepared(jobs, x, rows);
   int tasks = linear_tasks(jobs);
-  parallel_for(
-      tasks, [&](int task) { run_linear_task(prepared, jobs, task, tasks); }, prepared.near());
+  parallel_for(tasks, [&](int task) { run_linear_task(prepared, jobs, task, tasks); });
 }
 
 void run_swiglu(const LinearJob& gate, const LinearJob& up, const float* x, int rows) {
   const LinearJob jobs[2] = {gate, up};
   LinearRows prepared = LinearRows::prepared(jobs, x, rows);
   int tasks = swiglu_tasks(gate);
-  parallel_for(
-      tasks, [&](int task) { run_swiglu_task(prepared, gate, up, rows, task, tasks); }, prepared.near());
+  parallel_for(tasks, [&](int task) { run_swiglu_task(prepared, gate, up, rows, task, tasks); });
 }
 
 const float* normed(const float* x, const float* weight, float eps, int rows, int width) {

@@ -16,6 +16,16 @@ struct LinearJob {
   float* y;              // [rows, N]
 };
 
+// A weight as plain memory.
+struct PlainWeight {
+  LinearLayout layout;
+  const uint8_t* data;
+
+  explicit PlainWeight(const LinearWeight& w) : layout(layout_of(w)), data(w.data.data<uint8_t>()) {}
+  PlainWeight() = default;
+  LinearJob job(float* y, const float* residual = nullptr) const { return {layout, data, residual, y}; }
+};
+
 // Rows from which their preparation is shared among threads; one takes about half a nanosecond a value.
 inline constexpr int shared_rows = 16;
 
@@ -35,8 +45,6 @@ class LinearRows {
   static LinearRows prepared(std::span<const LinearJob> jobs, const float* x, int rows);
 
   void blocks(const LinearJob& job, int begin, int end) const;
-  // The rows as most weights want them.
-  Near near() const;
 
  private:
   const float* x_;

@@ -53,28 +53,17 @@ std::vector<Choice> route(const float* logits, const MoeSpec& spec) {
   return chosen;
 }
 
-struct Weight {
-  LinearLayout layout;
-  const uint8_t* data;
-
-  void run(const float* x, int rows, float* y) const { run_linear({layout, data, nullptr, y}, x, rows); }
-};
-
-Weight weight_of(const LinearWeight& w) {
-  return {layout_of(w), w.data.data<uint8_t>()};
-}
-
 struct Mlp {
-  Weight gate, up, down;
+  PlainWeight gate, up, down;
 
-  explicit Mlp(const MoeExpert& e) : gate(weight_of(e.gate)), up(weight_of(e.up)), down(weight_of(e.down)) {}
+  explicit Mlp(const MoeExpert& e) : gate(e.gate), up(e.up), down(e.down) {}
 
   // down(silu(gate x) * up x) for `rows` gathered rows.
   std::vector<float> run(const float* x, int rows) const {
     std::vector<float> hidden(static_cast<size_t>(rows) * gate.layout.out_features);
     std::vector<float> y(static_cast<size_t>(rows) * down.layout.out_features);
-    run_swiglu({gate.layout, gate.data, nullptr, hidden.data()}, {up.layout, up.data, nullptr, nullptr}, x, rows);
-    down.run(hidden.data(), rows, y.data());
+    run_swiglu(gate.job(hidden.data()), up.job(nullptr), x, rows);
+    run_linear(down.job(y.data()), hidden.data(), rows);
     return y;
   }
 };
@@ -82,14 +71,14 @@ struct Mlp {
 // The weights as plain memory.
 struct Moe {
   MoeSpec spec;
-  Weight router, shared_gate;
+  PlainWeight router, shared_gate;
   Mlp shared;
   std::vector<Mlp> experts;
 
   Moe(const MoeWeights& w, const MoeSpec& s)
       : spec(s),
-        router(weight_of(w.router)),
-        shared_gate(weight_of(w.shared_gate)),
+        router(w.router),
+        shared_gate(w.shared_gate),
         shared(w.shared),
         experts(w.experts.begin(), w.experts.end()) {}
 
@@ -110,7 +99,7 @@ struct Moe {
   // Expert by expert in order of id, so each row sums its experts in that order.
   void add_experts(const float* x, int rows, float* to) const {
     std::vector<float> logits(static_cast<size_t>(rows) * spec.experts);
-    router.run(x, rows, logits.data());
+    run_linear(router.job(logits.data()), x, rows);
     std::vector<std::vector<std::pair<int, float>>> members(spec.experts);
     for (int r = 0; r < rows; ++r) {
       for (const Choice& c : route(logits.data() + static_cast<size_t>(r) * spec.experts, spec)) {
@@ -138,7 +127,7 @@ struct Moe {
 
   void add_shared(const float* x, int rows, float* to) const {
     std::vector<float> gate(rows);
-    shared_gate.run(x, rows, gate.data());
+    run_linear(shared_gate.job(gate.data()), x, rows);
     std::vector<float> y = shared.run(x, rows);
     for (int r = 0; r < rows; ++r) {
       float weight = static_cast<float>(1.0 / (1.0 + fixed64::exp(-static_cast<double>(gate[r]))));
