@@ -28,7 +28,11 @@ MTPLX_INLINE f64v every(double x) {
 }
 
 // Vectors that go through the chain of operations side by side: one alone waits for each result.
-constexpr int abreast = vectors < 4 ? vectors : 4;
+#if defined(__AVX512F__)
+constexpr int abreast = 8;
+#else
+constexpr int abreast = 4;
+#endif
 struct Batch {
   f64v v[abreast];
 };
@@ -40,8 +44,8 @@ MTPLX_INLINE void each(Step step) {
   }
 }
 
-// Adds fixed64::exp of x <= 0 to sums, lane by lane.
-MTPLX_INLINE void add_exp(const Batch& x, f64v* sums) {
+// fixed64::exp of x <= 0, lane by lane.
+MTPLX_INLINE Batch exps(const Batch& x) {
   constexpr double magic = 6755399441055744.0;
   constexpr double terms[] = {1.0 / 479001600.0,
                               1.0 / 39916800.0,
@@ -78,8 +82,16 @@ MTPLX_INLINE void add_exp(const Batch& x, f64v* sums) {
     bits = (bits + 1023) << 52;
     f64v scale;
     std::memcpy(&scale, &bits, sizeof scale);
-    sums[i] = sums[i] + (x.v[i] < low ? every(0.0) : p[i] * scale);
+    p[i] = x.v[i] < low ? every(0.0) : p[i] * scale;
   });
+  Batch y;
+  each([&](int i) { y.v[i] = p[i]; });
+  return y;
+}
+
+// Vectors of a row from number `first` on, in their order.
+MTPLX_INLINE void add_in_order(const Batch& y, int first, f64v* sums) {
+  each([&](int i) { sums[(first + i) % vectors] = sums[(first + i) % vectors] + y.v[i]; });
 }
 
 template <bool is_plain, bool is_tempered>
@@ -89,31 +101,30 @@ void add(const float* x, int count, float top, double temperature, double* plain
   f64v tempered_sums[vectors];
   std::memcpy(sums, is_plain ? plain : tempered, sizeof sums);
   std::memcpy(tempered_sums, is_tempered ? tempered : plain, sizeof sums);
-  for (int i = 0; i < count; i += sum_lanes64) {
-    float tail[sum_lanes64];
+  constexpr int step = abreast * width;
+  for (int i = 0; i < count; i += step) {
+    float tail[step];
     const float* from = x + i;
-    if (count - i < sum_lanes64) {
-      for (int j = 0; j < sum_lanes64; ++j) {
+    if (count - i < step) {
+      for (int j = 0; j < step; ++j) {
         tail[j] = i + j < count ? x[i + j] : std::numeric_limits<float>::quiet_NaN();
       }
       from = tail;
     }
-    for (int j = 0; j < vectors; j += abreast) {
-      Batch batch;
-      Batch scaled;
-      each([&](int k) {
-        f32v narrow;
-        std::memcpy(&narrow, from + (j + k) * width, sizeof narrow);
-        f64v v = __builtin_convertvector(narrow, f64v);
-        batch.v[k] = v == v ? v - static_cast<double>(top) : every(-1000.0);
-        scaled.v[k] = v == v ? v / temperature - scaled_top : every(-1000.0);
-      });
-      if (is_plain) {
-        add_exp(batch, sums + j);
-      }
-      if (is_tempered) {
-        add_exp(scaled, tempered_sums + j);
-      }
+    Batch batch;
+    Batch scaled;
+    each([&](int k) {
+      f32v narrow;
+      std::memcpy(&narrow, from + k * width, sizeof narrow);
+      f64v v = __builtin_convertvector(narrow, f64v);
+      batch.v[k] = v == v ? v - static_cast<double>(top) : every(-1000.0);
+      scaled.v[k] = v == v ? v / temperature - scaled_top : every(-1000.0);
+    });
+    if (is_plain) {
+      add_in_order(exps(batch), i / width, sums);
+    }
+    if (is_tempered) {
+      add_in_order(exps(scaled), i / width, tempered_sums);
     }
   }
   if (is_plain) {
