@@ -102,4 +102,12 @@ void plan_attention(Plan& plan,
                     const std::vector<PlainAttentionSegment>* segments,
                     const AttentionOverlays* overlays);
 
+// What new rows add to the history, of a layer whose y nobody wants; bits as those of attention().
+struct NewKvRows {
+  PlanRows k, v;         // read
+  PlanRows angles;       // of plan_angles
+  PlanRows new_k, new_v; // written
+};
+void plan_new_kv(Plan& plan, const NewKvRows& rows, const mx::array& k_norm, const AttentionSpec& spec);
+
 } // namespace mtplx::kernels

@@ -53,7 +53,7 @@ struct Past {
 
 } // namespace
 
-TEST_CASE("attention: as calls of a plan, over one sequence and several") {
+TEST_CASE("attention: as calls of a plan, over one sequence and several, and its new keys and values alone") {
   Random random(71);
   // Many query heads or rows make several tasks of a KV head, whose keys are then prepared before.
   for (AttentionSpec spec :
@@ -84,6 +84,12 @@ TEST_CASE("attention: as calls of a plan, over one sequence and several") {
                       check.out(wanted.v)},
                      q_norm, k_norm, spec, &plain, &overlays);
       CHECK(check.same({first, 5, 1}));
+
+      PlanCheck alone(all);
+      angles = plan_angles(alone.plan, spec, &plain);
+      plan_new_kv(alone.plan, {alone.in(k), alone.in(v), angles, alone.out(wanted.k), alone.out(wanted.v)}, k_norm,
+                  spec);
+      CHECK(alone.same({first, 5, 1}));
     }
   }
 }

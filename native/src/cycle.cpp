@@ -90,13 +90,7 @@ RowResults read(const RowArrays& arrays, const std::vector<WantedRow>& wanted) {
 
 void settle_mtp(Sequence& q) {
   while (q.use_mtp && q.length() - q.mtp.rows > 1) {
-    int count = std::min(q.length() - q.mtp.rows - 1, mtp_chunk_rows);
-    mx::array hidden = kernels::gather_rows(q.hidden_rows(count));
-    auto first = q.tokens.begin() + q.mtp.rows + 1;
-    std::vector<int32_t> next(first, first + count);
-    MtpRows rows = mtp_forward(*q.model, hidden, next, {mtp_segment(q, 0, count)});
-    q.mtp.append(rows.k, rows.v, 0, count);
-    q.drop_hidden(count);
+    make_known_mtp_rows({&q}, mtp_chunk_rows);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "native/src/drafting.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "native/src/faults.h"
 
@@ -28,6 +29,26 @@ MtpSegment mtp_segment(const Sequence& q, int begin, int count) {
   return {begin, count, &q.mtp};
 }
 
+void make_known_mtp_rows(const std::vector<Sequence*>& sequences, int most) {
+  std::vector<RowRange> hidden;
+  std::vector<int32_t> next;
+  std::vector<MtpSegment> segments;
+  for (const Sequence* q : sequences) {
+    int count = std::min(q->length() - q->mtp.rows - 1, most);
+    for (auto& part : q->hidden_rows(count)) {
+      hidden.push_back(std::move(part));
+    }
+    segments.push_back(mtp_segment(*q, static_cast<int>(next.size()), count));
+    auto first = q->tokens.begin() + q->mtp.rows + 1;
+    next.insert(next.end(), first, first + count);
+  }
+  MtpKv rows = mtp_new_kv(*sequences[0]->model, kernels::gather_rows(hidden), next, segments);
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    sequences[i]->mtp.append(rows.k, rows.v, segments[i].begin, segments[i].count);
+    sequences[i]->drop_hidden(segments[i].count);
+  }
+}
+
 Drafts draft(const std::vector<CycleEntry>& batch) {
   Drafts drafts;
   std::vector<int> active;
@@ -42,35 +63,37 @@ Drafts draft(const std::vector<CycleEntry>& batch) {
   const Model& model = *batch[0].sequence->model;
   const auto& head = model.draft_head ? *model.draft_head : model.lm_head;
 
-  // First step: all rows that have no MTP row yet; the last one reads the token of this cycle.
+  std::vector<Sequence*> behind;
+  for (int i : active) {
+    Sequence* q = batch[i].sequence;
+    if (q->length() - q->mtp.rows > 1) {
+      behind.push_back(q);
+    }
+  }
+  if (!behind.empty()) {
+    make_known_mtp_rows(behind, std::numeric_limits<int>::max());
+  }
+  // First step: the row that reads the token of this cycle.
   std::vector<RowRange> hidden;
   std::vector<int32_t> next;
   std::vector<MtpSegment> segments;
-  std::vector<int32_t> last_rows;
   for (int i : active) {
     const Sequence& q = *batch[i].sequence;
-    int count = q.length() - q.mtp.rows;
-    for (auto& part : q.hidden_rows(count)) {
-      hidden.push_back(std::move(part));
-    }
-    segments.push_back(mtp_segment(q, static_cast<int>(next.size()), count));
-    next.insert(next.end(), q.tokens.begin() + q.mtp.rows + 1, q.tokens.end());
+    hidden.push_back(q.hidden.back());
+    segments.push_back(mtp_segment(q, static_cast<int>(next.size()), 1));
     next.push_back(batch[i].tokens[0]);
-    last_rows.push_back(static_cast<int32_t>(next.size()) - 1);
   }
   MtpRows rows = mtp_forward(model, kernels::gather_rows(hidden), next, segments);
   std::vector<std::vector<kernels::KvRows>> extra(batch.size());
   for (size_t a = 0; a < active.size(); ++a) {
+    int row = static_cast<int>(a);
     Sequence& q = *batch[active[a]].sequence;
-    int count = segments[a].count;
-    q.mtp.append(rows.k, rows.v, segments[a].begin, count - 1);
-    q.drop_hidden(count - 1);
-    q.pending->mtp_k = RowRange{rows.k, last_rows[a], 1};
-    q.pending->mtp_v = RowRange{rows.v, last_rows[a], 1};
-    extra[active[a]].push_back({rows.k, rows.v, last_rows[a], 1});
+    q.pending->mtp_k = RowRange{rows.k, row, 1};
+    q.pending->mtp_v = RowRange{rows.v, row, 1};
+    extra[active[a]].push_back({rows.k, rows.v, row, 1});
   }
 
-  mx::array out = kernels::take_rows(rows.hidden, last_rows);
+  mx::array out = rows.hidden;
   for (int step = 0;; ++step) {
     std::vector<kernels::DrawSpec> specs;
     for (int i : active) {

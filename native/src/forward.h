@@ -26,6 +26,12 @@ struct MtpSegment {
   std::vector<kernels::KvRows> extra = {};
 };
 
+// K and V of MTP rows, f32 [R, kv_heads, head_dim].
+struct MtpKv {
+  mx::array k;
+  mx::array v;
+};
+
 struct MtpRows {
   mx::array hidden; // f32 [R, H], after mtp.norm
   mx::array k;      // f32 [R, kv_heads, head_dim]
@@ -38,5 +44,12 @@ MtpRows mtp_forward(const Model& model,
                     const mx::array& hidden,
                     const std::vector<int32_t>& next,
                     const std::vector<MtpSegment>& segments);
+
+// As mtp_forward, of rows that others will look at and whose own output nobody wants: the head has one layer, so they
+// need neither its attention nor its MLP. No extra rows.
+MtpKv mtp_new_kv(const Model& model,
+                 const mx::array& hidden,
+                 const std::vector<int32_t>& next,
+                 const std::vector<MtpSegment>& segments);
 
 } // namespace mtplx::native

@@ -45,6 +45,17 @@ PlanRows record_attention(Plan& plan,
   return add_linear(plan, y, attention.o, x);
 }
 
+void record_new_kv(
+    Plan& plan, const Model& model, const Layer& layer, PlanRows x, PlanRows angles, AttentionPlace& place) {
+  const auto& attention = std::get<AttentionLayer>(layer.mixer);
+  PlanRows k = plan.own(attention.k.out_features);
+  PlanRows v = plan.own(attention.v.out_features);
+  plan_linears_or_other(plan, x, {&attention.k, &attention.v}, &layer.input_norm, {k, v});
+  place.k = plan.bound(k.width);
+  place.v = plan.bound(v.width);
+  kernels::plan_new_kv(plan, {k, v, angles, place.k, place.v}, attention.k_norm, model.spec.attention);
+}
+
 PlanRows record_gated_delta(
     Plan& plan, const Model& model, const Layer& layer, PlanRows x, bool keeps_steps, GatedDeltaPlace& place) {
   const auto& delta = std::get<GatedDeltaLayer>(layer.mixer);

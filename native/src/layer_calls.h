@@ -31,6 +31,13 @@ kernels::PlanRows record_attention(kernels::Plan& plan,
                                    kernels::PlanRows x,
                                    const AttentionShared& shared,
                                    AttentionPlace& place);
+// Its new keys and values alone.
+void record_new_kv(kernels::Plan& plan,
+                   const Model& model,
+                   const Layer& layer,
+                   kernels::PlanRows x,
+                   kernels::PlanRows angles,
+                   AttentionPlace& place);
 kernels::PlanRows record_gated_delta(kernels::Plan& plan,
                                      const Model& model,
                                      const Layer& layer,

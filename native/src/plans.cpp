@@ -70,6 +70,22 @@ struct HiddenAsItIs {
   }
 };
 
+// What the head's layer reads: the embeddings of *ids beside the hidden rows.
+kernels::PlanRows record_pair(kernels::Plan& plan,
+                              const Model& model,
+                              const int32_t* const* ids,
+                              kernels::PlanRows hidden) {
+  const MtpHead& head = *model.mtp;
+  kernels::PlanRows e = plan.own(model.spec.hidden_size);
+  kernels::plan_embedding(plan, ids, model.embed_tokens, e);
+  kernels::PlanRows pair = plan.own(2 * model.spec.hidden_size);
+  kernels::plan_rms_norm_pair(plan, e, head.norm_embedding, hidden, head.norm_hidden, model.spec.rms_norm_eps, pair);
+  if (fault("mtp-norm")) {
+    plan.record({"mtp_norm", {hidden, pair}, {pair}, HiddenAsItIs{hidden, pair}});
+  }
+  return record_linear(plan, pair, head.fc);
+}
+
 template <class Kind>
 size_t count_layers(const Model& model) {
   return std::count_if(model.layers.begin(), model.layers.end(),
@@ -177,16 +193,9 @@ MtpPlan::MtpPlan(const Model& model, kernels::AttentionOverlays& overlays, int r
     : model_(model), plan_(rows), shared_{overlays} {
   const MtpHead& head = *model.mtp;
   const float eps = model.spec.rms_norm_eps;
-  kernels::PlanRows e = plan_.own(model.spec.hidden_size);
-  kernels::plan_embedding(plan_, &ids_, model.embed_tokens, e);
-  shared_.angles = kernels::plan_angles(plan_, model.spec.attention, &attention_.segments);
   from_ = plan_.bound(model.spec.hidden_size);
-  kernels::PlanRows pair = plan_.own(2 * model.spec.hidden_size);
-  kernels::plan_rms_norm_pair(plan_, e, head.norm_embedding, from_, head.norm_hidden, eps, pair);
-  if (fault("mtp-norm")) {
-    plan_.record({"mtp_norm", {from_, pair}, {pair}, HiddenAsItIs{from_, pair}});
-  }
-  kernels::PlanRows x = record_linear(plan_, pair, head.fc);
+  shared_.angles = kernels::plan_angles(plan_, model.spec.attention, &attention_.segments);
+  kernels::PlanRows x = record_pair(plan_, model, &ids_, from_);
   x = record_attention(plan_, model, head.layer, x, shared_, attention_);
   x = record_mlp(plan_, model, head.layer, x);
   hidden_ = plan_.bound(model.spec.hidden_size);
@@ -216,6 +225,29 @@ MtpRows MtpPlan::run(const mx::array& hidden,
   return result;
 }
 
+MtpKvPlan::MtpKvPlan(const Model& model, int rows) : model_(model), plan_(rows) {
+  const Layer& layer = model.mtp->layer;
+  from_ = plan_.bound(model.spec.hidden_size);
+  kernels::PlanRows angles = kernels::plan_angles(plan_, model.spec.attention, &attention_.segments);
+  kernels::PlanRows x = record_pair(plan_, model, &ids_, from_);
+  record_new_kv(plan_, model, layer, x, angles, attention_);
+  plan_.finish();
+}
+
+MtpKv MtpKvPlan::run(const mx::array& hidden,
+                     const std::vector<int32_t>& next,
+                     const std::vector<MtpSegment>& segments) {
+  ids_ = next.data();
+  plan_.bind(from_, const_cast<float*>(hidden.data<float>()));
+  attention_.segments.resize(segments.size());
+  for (size_t i = 0; i < segments.size(); ++i) {
+    look_at(attention_.segments[i], segments[i].begin, segments[i].count, *segments[i].kv);
+  }
+  MtpKv result{new_kv(plan_, attention_.k, model_.spec), new_kv(plan_, attention_.v, model_.spec)};
+  plan_.run(rows_of(segments));
+  return result;
+}
+
 TrunkPlan& PlanBank::trunk(const Model& model, int rows, bool whole) {
   return kept_or_made(trunk_, most_trunk_plans, std::pair{rows, whole},
                       [&] { return std::make_unique<TrunkPlan>(model, overlays_, rows, whole); });
@@ -223,6 +255,10 @@ TrunkPlan& PlanBank::trunk(const Model& model, int rows, bool whole) {
 
 MtpPlan& PlanBank::mtp(const Model& model, int rows) {
   return kept_or_made(mtp_, most_mtp_plans, rows, [&] { return std::make_unique<MtpPlan>(model, overlays_, rows); });
+}
+
+MtpKvPlan& PlanBank::mtp_kv(const Model& model, int rows) {
+  return kept_or_made(mtp_kv_, most_mtp_plans, rows, [&] { return std::make_unique<MtpKvPlan>(model, rows); });
 }
 
 } // namespace mtplx::native

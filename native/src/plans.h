@@ -48,15 +48,32 @@ class MtpPlan {
   AttentionPlace attention_;
 };
 
+class MtpKvPlan {
+ public:
+  MtpKvPlan(const Model& model, int rows);
+
+  // As mtp_new_kv.
+  MtpKv run(const mx::array& hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments);
+
+ private:
+  const Model& model_;
+  kernels::Plan plan_;
+  const int32_t* ids_ = nullptr;
+  kernels::PlanRows from_;
+  AttentionPlace attention_;
+};
+
 class PlanBank {
  public:
   TrunkPlan& trunk(const Model& model, int rows, bool whole);
   MtpPlan& mtp(const Model& model, int rows);
+  MtpKvPlan& mtp_kv(const Model& model, int rows);
 
  private:
   kernels::AttentionOverlays overlays_;
   std::map<std::pair<int, bool>, std::unique_ptr<TrunkPlan>> trunk_;
   std::map<int, std::unique_ptr<MtpPlan>> mtp_;
+  std::map<int, std::unique_ptr<MtpKvPlan>> mtp_kv_;
 };
 
 } // namespace mtplx::native

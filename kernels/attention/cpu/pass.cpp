@@ -50,12 +50,15 @@ class Pass {
   void prepare(int segment, int kv_head) const {
     const PlainAttentionSegment& s = call_.segments[segment];
     for (int i = 0; i < s.row_count; ++i) {
-      size_t row = static_cast<size_t>(s.row_begin) + i;
-      size_t at = (row * spec_.kv_heads + kv_head) * dim_;
-      norm_row(call_.k + at, call_.k_norm, row, 1.0f, call_.new_k + at);
-      std::memcpy(call_.new_v + at, call_.v + at, dim_ * sizeof(float));
+      make_kv(static_cast<size_t>(s.row_begin) + i, kv_head);
     }
     history(segment, kv_head).fill_overlay();
+  }
+
+  void make_kv(size_t row, int kv_head) const {
+    size_t at = (row * spec_.kv_heads + kv_head) * dim_;
+    norm_row(call_.k + at, call_.k_norm, row, 1.0f, call_.new_k + at);
+    std::memcpy(call_.new_v + at, call_.v + at, dim_ * sizeof(float));
   }
 
   // Queries are ordered by row, then head.
@@ -222,6 +225,10 @@ bool split_attention(const AttentionSpec& spec,
     }
   }
   return whole;
+}
+
+void make_kv(const AttentionCall& call, size_t row, int kv_head) {
+  Pass(call).make_kv(row, kv_head);
 }
 
 void prepare_keys(const AttentionCall& call, int segment, int kv_head) {

@@ -51,6 +51,9 @@ bool split_attention(const AttentionSpec& spec,
                      std::span<const PlainAttentionSegment> segments,
                      std::vector<AttentionTask>& tasks);
 
+// K normed and rotated and V as it is of one KV head of a new row.
+void make_kv(const AttentionCall& call, size_t row, int kv_head);
+
 // New rows of one KV head: keys normed and rotated, values copied, keys laid out. Before attend() of that head.
 void prepare_keys(const AttentionCall& call, int segment, int kv_head);
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "kernels/attention/cpu/head.h"
 #include "kernels/attention/cpu/pass.h"
 
@@ -85,6 +87,37 @@ struct AttendCall : LayerCall {
   }
 };
 
+// Some rows are a task.
+struct NewKvCall {
+  static constexpr int rows_a_task = 8;
+
+  const AttentionSpec* spec;
+  const float* k_norm;
+  NewKvRows rows;
+
+  int tasks(const PlanMemory& memory) const { return (memory.rows() + rows_a_task - 1) / rows_a_task; }
+  void run(const PlanMemory& memory, int task) const {
+    AttentionCall call{.spec = *spec,
+                       .segments = {},
+                       .q = nullptr,
+                       .k = memory[rows.k],
+                       .v = memory[rows.v],
+                       .q_norm = nullptr,
+                       .k_norm = k_norm,
+                       .y = nullptr,
+                       .new_k = memory[rows.new_k],
+                       .new_v = memory[rows.new_v],
+                       .angles = memory[rows.angles],
+                       .overlay = nullptr,
+                       .overlay_at = nullptr};
+    for (int row = task * rows_a_task; row < std::min((task + 1) * rows_a_task, memory.rows()); ++row) {
+      for (int head = 0; head < spec->kv_heads; ++head) {
+        make_kv(call, row, head);
+      }
+    }
+  }
+};
+
 } // namespace
 
 void AttentionOverlays::fit(const AttentionSpec& spec, const Segments& segments) {
@@ -120,6 +153,18 @@ void plan_attention(Plan& plan,
   std::vector<PlanRows> writes = {rows.y, rows.new_k, rows.new_v};
   plan.record({"attention", {rows.k, rows.v, rows.angles}, {rows.new_k, rows.new_v}, KeysCall{layer}});
   plan.record({"attention", {rows.q, rows.k, rows.v, rows.angles}, writes, AttendCall{layer}});
+}
+
+void plan_new_kv(Plan& plan, const NewKvRows& rows, const mx::array& k_norm, const AttentionSpec& spec) {
+  check_attention(spec);
+  int kv = spec.kv_heads * spec.head_dim;
+  check_attention(rows.k.width == kv && rows.v.width == kv && rows.new_k.width == kv && rows.new_v.width == kv &&
+                      rows.angles.width == spec.rotary_dim,
+                  "k and v do not fit the heads.");
+  plan.record({"new_kv",
+               {rows.k, rows.v, rows.angles},
+               {rows.new_k, rows.new_v},
+               NewKvCall{&spec, k_norm.data<float>(), rows}});
 }
 
 } // namespace mtplx::kernels

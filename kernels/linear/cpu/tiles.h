@@ -13,8 +13,8 @@
 
 namespace mtplx::kernels::MTPLX_ISA {
 
-// Below this VNNI is as fast or faster. Xeon, weights in the L2: tiles take 0.92 to 1.21 of its time at four rows, 0.74 to
-// 0.83 at five, 0.63 at eight. A tile's store costs two thirds of its products, whatever the rows.
+// Below this VNNI is as fast or faster. Xeon, weights in the L2: tiles take 0.92 to 1.21 of its time at four rows, 0.74
+// to 0.83 at five, 0.63 at eight. A tile's store costs two thirds of its products, whatever the rows.
 inline constexpr int tile_min_rows = 5;
 
 struct alignas(64) TileConfig {
