@@ -12,7 +12,6 @@ namespace {
 // More hidden rows than this wait for no draft: their MTP rows are made at the next commit. As many as automatic depth
 // leaves between two probes: a text that ends before the next one never makes them.
 constexpr int max_deferred_rows = 300;
-constexpr int mtp_chunk_rows = 128;
 
 // Marks the sequences as lost unless the work that follows ends well.
 class LostUnlessDone {
@@ -88,12 +87,6 @@ RowResults read(const RowArrays& arrays, const std::vector<WantedRow>& wanted) {
   return results;
 }
 
-void settle_mtp(Sequence& q) {
-  while (q.use_mtp && q.length() - q.mtp.rows > 1) {
-    make_known_mtp_rows({&q}, mtp_chunk_rows);
-  }
-}
-
 } // namespace
 
 CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings) {
@@ -109,8 +102,8 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
     kernels::TimingScope scope(&timings, Phase::commit);
     for (const auto& e : batch) {
       e.sequence->commit(e.keep);
-      if (e.sequence->length() - e.sequence->mtp.rows > max_deferred_rows) {
-        settle_mtp(*e.sequence);
+      if (e.sequence->use_mtp && e.sequence->length() - e.sequence->mtp.rows > max_deferred_rows) {
+        make_known_mtp_rows({e.sequence});
       }
       e.sequence->pending.emplace();
       e.sequence->pending->tokens = e.tokens;
@@ -213,7 +206,9 @@ void commit_now(Sequence& sequence, int keep) {
 void settle_now(Sequence& sequence) {
   check_usable(sequence);
   LostUnlessDone guard({&sequence});
-  settle_mtp(sequence);
+  if (sequence.use_mtp) {
+    make_known_mtp_rows({&sequence});
+  }
   guard.done();
 }
 

@@ -12,8 +12,8 @@ kernels::DrawSpec draw_spec(const DrawRequest& request, int index, int position)
 // Rows [begin, begin + count) of a batch, after the MTP rows that the sequence has.
 MtpSegment mtp_segment(const Sequence& q, int begin, int count);
 
-// MTP rows whose next token is history: of each sequence the first `most` that it has not, at least one.
-void make_known_mtp_rows(const std::vector<Sequence*>& sequences, int most);
+// The MTP rows whose next token is history, where a sequence has not got them yet.
+void make_known_mtp_rows(const std::vector<Sequence*>& sequences);
 
 // Everything that the drafting of one batch leaves behind.
 struct Drafts {
