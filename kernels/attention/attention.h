@@ -86,9 +86,10 @@ class AttentionOverlays {
 };
 
 struct AttentionRows {
-  PlanRows q, k, v;         // read
-  PlanRows angles;          // of plan_angles
-  PlanRows y, new_k, new_v; // written
+  PlanRows q;      // read
+  PlanRows k, v;   // read, and become the new rows: keys normed and rotated
+  PlanRows angles; // of plan_angles
+  PlanRows y;      // written
 };
 
 // Attention as calls of a plan: *segments is looked at when it runs. All that is referred to must outlive the plan. The

@@ -79,10 +79,10 @@ TEST_CASE("attention: as calls of a plan, over one sequence and several") {
       AttentionOverlays overlays;
       overlays.fit(spec, plain);
       PlanRows angles = plan_angles(check.plan, spec, &plain);
-      plan_attention(check.plan,
-                     {check.in(q), check.in(k), check.in(v), angles, check.out(wanted.y), check.out(wanted.k),
-                      check.out(wanted.v)},
-                     q_norm, k_norm, spec, &plain, &overlays);
+      plan_attention(
+          check.plan,
+          {check.in(q), check.in_place(k, wanted.k), check.in_place(v, wanted.v), angles, check.out(wanted.y)}, q_norm,
+          k_norm, spec, &plain, &overlays);
       CHECK(check.same({first, 5, 1}));
     }
   }

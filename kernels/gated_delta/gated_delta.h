@@ -140,8 +140,11 @@ class GatedDeltaPass {
 
 // The rows of a call, f32; k, delta and decay as in GatedDeltaSteps.
 struct GatedDeltaRows {
-  PlanRows qkv, z, b, a;       // read
-  PlanRows y, k, delta, decay; // written
+  PlanRows qkv, z, b, a; // read
+  PlanRows y, decay;     // written
+  // Written too where a tape will be kept.
+  std::optional<PlanRows> k = std::nullopt;
+  std::optional<PlanRows> delta = std::nullopt;
 };
 
 // The forward as a call of a plan: *segments is looked at when it runs. All that is referred to must outlive the plan.

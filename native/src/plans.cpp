@@ -127,9 +127,9 @@ std::vector<std::optional<kernels::GatedDeltaSteps>> TrunkPlan::bind_steps() {
     const auto& s = steps[layer].emplace(kernels::gated_delta_steps_in(spec, plan_.rows(), memory, layer * floats));
     const kernels::GatedDeltaRows& rows = gated_delta_[layer].rows;
     plan_.bind(rows.qkv, const_cast<float*>(s.qkv));
-    plan_.bind(rows.k, const_cast<float*>(s.k));
-    plan_.bind(rows.delta, const_cast<float*>(s.delta));
     plan_.bind(rows.decay, const_cast<float*>(s.decay));
+    plan_.bind(*rows.k, const_cast<float*>(s.k));
+    plan_.bind(*rows.delta, const_cast<float*>(s.delta));
   }
   return steps;
 }

@@ -53,7 +53,9 @@ class Pass {
       size_t row = static_cast<size_t>(s.row_begin) + i;
       size_t at = (row * spec_.kv_heads + kv_head) * dim_;
       norm_row(call_.k + at, call_.k_norm, row, 1.0f, call_.new_k + at);
-      std::memcpy(call_.new_v + at, call_.v + at, dim_ * sizeof(float));
+      if (call_.new_v != call_.v) {
+        std::memcpy(call_.new_v + at, call_.v + at, dim_ * sizeof(float));
+      }
     }
     history(segment, kv_head).fill_overlay();
   }

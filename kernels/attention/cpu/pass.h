@@ -14,8 +14,8 @@ struct AttentionCall {
   const AttentionSpec& spec;
   std::span<const PlainAttentionSegment> segments;
   const float* q;
-  const float* k;
-  const float* v;
+  const float* k; // may be new_k
+  const float* v; // may be new_v
   const float* q_norm;
   const float* k_norm;
   float* y;

@@ -50,8 +50,8 @@ struct LayerCall {
             .q_norm = q_norm,
             .k_norm = k_norm,
             .y = memory[rows.y],
-            .new_k = memory[rows.new_k],
-            .new_v = memory[rows.new_v],
+            .new_k = memory[rows.k],
+            .new_v = memory[rows.v],
             .angles = memory[rows.angles],
             .overlay = overlays->data(),
             .overlay_at = overlays->at()};
@@ -113,13 +113,11 @@ void plan_attention(Plan& plan,
   int width = spec.query_heads * spec.head_dim;
   int kv = spec.kv_heads * spec.head_dim;
   check_attention(rows.q.width == width * (spec.gated ? 2 : 1) && rows.y.width == width && rows.k.width == kv &&
-                      rows.v.width == kv && rows.new_k.width == kv && rows.new_v.width == kv &&
-                      rows.angles.width == spec.rotary_dim,
+                      rows.v.width == kv && rows.angles.width == spec.rotary_dim,
                   "q, k and v do not fit the heads.");
   LayerCall layer{&spec, segments, overlays, q_norm.data<float>(), k_norm.data<float>(), rows};
-  std::vector<PlanRows> writes = {rows.y, rows.new_k, rows.new_v};
-  plan.record({"attention", {rows.k, rows.v, rows.angles}, {rows.new_k, rows.new_v}, KeysCall{layer}});
-  plan.record({"attention", {rows.q, rows.k, rows.v, rows.angles}, writes, AttendCall{layer}});
+  plan.record({"attention", {rows.k, rows.v, rows.angles}, {rows.k, rows.v}, KeysCall{layer}});
+  plan.record({"attention", {rows.q, rows.k, rows.v, rows.angles}, {rows.y, rows.k, rows.v}, AttendCall{layer}});
 }
 
 } // namespace mtplx::kernels

@@ -196,9 +196,9 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
                        .b = in[in_b].template data<float>(),
                        .a = in[in_a].template data<float>(),
                        .y = out[out_y].data<float>(),
+                       .decay = const_cast<float*>(steps.decay),
                        .k = const_cast<float*>(steps.k),
                        .delta = const_cast<float*>(steps.delta),
-                       .decay = const_cast<float*>(steps.decay),
                        .segments = plain};
         parallel_for(gated_delta_tasks(call), [&](int task) { run_gated_delta_task(call, task); });
       });
