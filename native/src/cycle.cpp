@@ -12,6 +12,7 @@ namespace {
 // More hidden rows than this wait for no draft: their MTP rows are made at the next commit. As many as automatic depth
 // leaves between two probes: a text that ends before the next one never makes them.
 constexpr int max_deferred_rows = 300;
+// MTP rows that are made at once, as many as a prompt's chunk has: with more, their memory would be a run's peak.
 constexpr int mtp_chunk_rows = 128;
 
 // Marks the sequences as lost unless the work that follows ends well.
@@ -100,6 +101,15 @@ void settle_mtp(Sequence& q) {
   }
 }
 
+// All rows are history, and nothing is pending but their logits.
+void commit_all(Sequence& q) {
+  std::optional<RowRange> logits = std::move(q.pending->logits);
+  q.commit(q.pending->rows());
+  if (logits) {
+    q.pending.emplace().logits = std::move(logits);
+  }
+}
+
 } // namespace
 
 CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings) {
@@ -115,7 +125,8 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
     kernels::TimingScope scope(&timings, Phase::commit);
     for (const auto& e : batch) {
       e.sequence->commit(e.keep);
-      if (e.sequence->length() - e.sequence->mtp.rows > max_deferred_rows) {
+      int deferred = e.sequence->length() - e.sequence->mtp.rows;
+      if (deferred > (e.depth > 0 ? mtp_chunk_rows : max_deferred_rows)) {
         settle_mtp(*e.sequence);
       }
       e.sequence->pending.emplace();
@@ -136,7 +147,7 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
     int rows = 0;
     for (const auto& e : batch) {
       int count = static_cast<int>(e.tokens.size()) + e.depth;
-      segments.push_back({e.sequence, rows, count});
+      segments.push_back({e.sequence, rows, count, e.commits});
       int first = e.logits == LogitsRows::none ? count : e.logits == LogitsRows::last ? count - 1 : 0;
       for (int r = first; r < count; ++r) {
         WantedRow row{e.candidates, std::nullopt, nullptr};
@@ -179,6 +190,14 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
   CycleResult result;
   read_drafts(batch, drafts, result);
   result.rows = read(arrays, wanted);
+  {
+    kernels::TimingScope scope(&timings, Phase::commit);
+    for (const auto& e : batch) {
+      if (e.commits) {
+        commit_all(*e.sequence);
+      }
+    }
+  }
   guard.done();
   return result;
 }

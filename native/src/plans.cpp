@@ -40,7 +40,7 @@ std::vector<kernels::GatedDeltaSegment> take_states(const std::vector<TrunkSegme
   std::vector<kernels::GatedDeltaSegment> result;
   result.reserve(segments.size());
   for (const auto& segment : segments) {
-    result.push_back({segment.begin, segment.count, std::move(segment.sequence->gated_delta[layer])});
+    result.push_back({segment.begin, segment.count, std::move(segment.sequence->gated_delta[layer]), segment.kept});
     if (fault("chunk-seam") && segment.count > 1) {
       result.back().state.conv = kernels::gated_delta_zero_state(segment.sequence->model->spec.gated_delta).conv;
     }

@@ -110,7 +110,9 @@ GatedDeltaPass::GatedDeltaPass(const GatedDeltaSpec& spec, std::vector<GatedDelt
   made_.reserve(segments_.size());
   for (auto& s : segments_) {
     Made made{fresh(s.state.conv.shape(), mx::float32), std::nullopt};
-    if (makes_last(s) || (s.state.owed && !sole_owner(s.state.recurrent))) {
+    if (makes_last(s) && s.kept && sole_owner(s.state.recurrent)) {
+      made.recurrent = s.state.recurrent;
+    } else if (makes_last(s) || (s.state.owed && !sole_owner(s.state.recurrent))) {
       made.recurrent = fresh(s.state.recurrent.shape(), mx::float32, Life::state);
     }
     made_.push_back(std::move(made));
