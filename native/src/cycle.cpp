@@ -121,17 +121,23 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
     sequences.push_back(e.sequence);
   }
   LostUnlessDone guard(std::move(sequences));
+  bool many_rows = false; // a prompt ends here, or drafts begin after it
   {
     kernels::TimingScope scope(&timings, Phase::commit);
     for (const auto& e : batch) {
       e.sequence->commit(e.keep);
       int deferred = e.sequence->length() - e.sequence->mtp.rows;
+      many_rows =
+          many_rows || (e.commits && e.logits != LogitsRows::none) || (e.depth > 0 && deferred > most_rows_in_parts);
       if (deferred > (e.depth > 0 ? mtp_chunk_rows : max_deferred_rows)) {
         settle_mtp(*e.sequence);
       }
       e.sequence->pending.emplace();
       e.sequence->pending->tokens = e.tokens;
     }
+  }
+  if (many_rows) {
+    kernels::drop_waiting(); // of chunks of another length
   }
   Drafts drafts;
   {
@@ -198,6 +204,10 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
       }
     }
   }
+  if (many_rows) {
+    kernels::drop_waiting(); // a cycle of few rows needs a tenth of it
+  }
+  give_back_freed_memory(model);
   guard.done();
   return result;
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "kernels/common/buffers.h"
 #include "native/src/cycle.h"
 #include "native/src/errors.h"
 #include "native/src/inspection.h"
@@ -184,6 +185,31 @@ TEST_CASE("sequence: a chunk that commits is history at once, in place, and leav
     CHECK(same_state(held, longer));
     all.resize(all.size() - 2);
   }
+}
+
+TEST_CASE("sequence: what a prompt's chunks needed goes back once it is read, or drafts have begun after it") {
+  auto own = testing::tiny_model();
+  Sequence q = new_sequence(own, true);
+  auto leave = [] { kernels::fresh({300000}, mx::float32); };
+  auto chunk = [&](LogitsRows logits) {
+    CycleEntry e = entry(q, 0, text(40));
+    e.logits = logits;
+    e.commits = true;
+    leave();
+    cycle({e});
+  };
+  CHECK_FALSE(*own->gave_back);
+  chunk(LogitsRows::none);
+  CHECK(*own->gave_back);
+  CHECK(kernels::waiting_bytes() >= 1200000);
+  chunk(LogitsRows::last);
+  CHECK(kernels::waiting_bytes() < 1200000);
+  leave();
+  cycle({entry(q, 0, {1}, 2)});
+  CHECK(kernels::waiting_bytes() < 1200000);
+  leave();
+  cycle({entry(q, 1, {1}, 2)});
+  CHECK(kernels::waiting_bytes() >= 1200000);
 }
 
 TEST_CASE("sequence: drafts after a long prompt are those of a state that was settled before") {
