@@ -93,14 +93,14 @@ TEST_CASE("plan: rows that live long lie beside each other, and not in the way o
   PlanRows narrow = plan.own(1);
   PlanRows kept = plan.own(4);
   PlanRows wide = plan.own(8);
-  PlanRows end = plan.own(1);
+  PlanRows end = plan.own(2);
   write({}, narrow);
   write({narrow}, kept);
   write({}, wide);
   write({kept, wide}, end);
   plan.finish();
-  // In the order of recording 1 + 4 + 8: the first one's place would stay empty.
-  CHECK(plan.bytes() == 16 * (4 + 8 + 1) * sizeof(float));
+  // In the order of recording one more: the first one's place would stay empty.
+  CHECK(plan.bytes() == 16 * (4 + 8 + 2) * sizeof(float));
 }
 
 TEST_CASE("plan: rows that nobody wrote are refused") {
