@@ -138,6 +138,11 @@ export interface CycleEntry {
   tokens: Int32Array;
   /** Drafts after the tokens, 0 … 8; more than 0 only with one token and an MTP head. */
   depth: number;
+  /**
+   * All rows become history in this call, and the next one's `keep` is 0; only with depth 0. For a prompt's chunk: its
+   * recurrent states are then written in place. An error in the call loses the sequence, as always.
+   */
+  commits: boolean;
   /** How drafts are drawn; null with depth 0. A uniform noise has `depth` numbers. */
   draft: DrawSpec | null;
   /** Rows whose logits are computed and kept until the sequence's next cycle. */
@@ -213,7 +218,7 @@ export interface NativeAddon {
   disposeSequence(sequence: number): Promise<void>;
   /** Commits `keep` rows of the last cycle and drops the others, without computing new ones. */
   commit(sequence: number, keep: number): Promise<void>;
-  /** Commit, draft, verify and candidates for every entry in one evaluation. Nothing is committed of the new rows. */
+  /** Commit, draft, verify and candidates for every entry in one evaluation. New rows are committed where the entry says so. */
   cycle(batch: PackedBatch): Promise<PackedResult>;
   /** New candidates (and draws) of the logits rows that the last cycle of a sequence kept. */
   candidates(request: PackedCandidates): Promise<PackedResult>;

@@ -61,6 +61,7 @@ async function cycle(sequence: EngineSequence, keep: number, tokens: Int32Array,
     keep,
     tokens,
     depth,
+    commits: false,
     draft:
       depth > 0
         ? { filter: { temperature: 0.7, topP: 0.95, topK: 20 }, noise: { kind: 'gumbel', seed: 1n, choice: 0 } }

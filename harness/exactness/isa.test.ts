@@ -84,7 +84,17 @@ async function feed(
 
 async function cycle(sequence: EngineSequence, keep: number, tokens: Int32Array, logits: 'last' | 'all') {
   const candidates = { temperature: 1, count: 1 };
-  await sequence.cycle({ keep, tokens, depth: 0, draft: null, logits, candidates, draw: null, edits: [] });
+  await sequence.cycle({
+    keep,
+    tokens,
+    depth: 0,
+    commits: false,
+    draft: null,
+    logits,
+    candidates,
+    draw: null,
+    edits: [],
+  });
   const all = await sequence.rows('logits');
   const count = logits === 'all' ? tokens.length : 1;
   const width = all.length / count;

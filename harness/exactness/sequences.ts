@@ -14,6 +14,7 @@ export interface Step {
 /** A cycle that reports nothing. */
 export const silent: Omit<Entry, 'keep' | 'tokens'> = {
   depth: 0,
+  commits: false,
   draft: null,
   logits: 'none',
   candidates: { temperature: 1, count: 1 },
@@ -28,6 +29,7 @@ export function entry({ keep, tokens, depth = 0, logits = 'all' }: Step): Entry 
     keep,
     tokens: Int32Array.from(tokens),
     depth,
+    commits: false,
     draft: depth > 0 ? { filter: { temperature: 0.7, topP: 0.95, topK: 20 }, noise } : null,
     logits,
     candidates: { temperature: 0.6, count: 20 },

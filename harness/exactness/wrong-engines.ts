@@ -96,6 +96,7 @@ export function foreignPrefix(engine: GateEngine): GateEngine {
         const result = await sequence.cycle(entry);
         keep(entry.keep);
         pending = [...entry.tokens, ...result.draftTokens];
+        if (entry.commits) keep(pending.length);
         return result;
       },
       async fork() {

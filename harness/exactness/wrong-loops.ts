@@ -58,7 +58,7 @@ export function keepsOneMore(target: DecodingTarget): DecodingTarget {
     commit: (keep) => target.commit(more(keep)),
     async cycle(entry) {
       const result = await target.cycle({ ...entry, keep: more(entry.keep) });
-      rows = entry.tokens.length + entry.depth;
+      rows = entry.commits ? 0 : entry.tokens.length + entry.depth;
       return result;
     },
   };

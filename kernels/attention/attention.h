@@ -86,9 +86,10 @@ class AttentionOverlays {
 };
 
 struct AttentionRows {
-  PlanRows q, k, v;         // read
-  PlanRows angles;          // of plan_angles
-  PlanRows y, new_k, new_v; // written
+  PlanRows q;      // read
+  PlanRows k, v;   // read, and become the new rows: keys normed and rotated
+  PlanRows angles; // of plan_angles
+  PlanRows y;      // written
 };
 
 // Attention as calls of a plan: *segments is looked at when it runs. All that is referred to must outlive the plan. The
@@ -102,12 +103,7 @@ void plan_attention(Plan& plan,
                     const std::vector<PlainAttentionSegment>* segments,
                     const AttentionOverlays* overlays);
 
-// What new rows add to the history, of a layer whose y nobody wants; bits as those of attention().
-struct NewKvRows {
-  PlanRows k, v;         // read
-  PlanRows angles;       // of plan_angles
-  PlanRows new_k, new_v; // written
-};
-void plan_new_kv(Plan& plan, const NewKvRows& rows, const mx::array& k_norm, const AttentionSpec& spec);
+// The new keys alone, of a layer whose y nobody wants: k is read, and becomes the new rows, as by plan_attention.
+void plan_new_keys(Plan& plan, PlanRows k, PlanRows angles, const mx::array& k_norm, const AttentionSpec& spec);
 
 } // namespace mtplx::kernels

@@ -53,7 +53,7 @@ struct Past {
 
 } // namespace
 
-TEST_CASE("attention: as calls of a plan, over one sequence and several, and its new keys and values alone") {
+TEST_CASE("attention: as calls of a plan, over one sequence and several, and its new keys alone") {
   Random random(71);
   // Many query heads or rows make several tasks of a KV head, whose keys are then prepared before.
   for (AttentionSpec spec :
@@ -79,16 +79,15 @@ TEST_CASE("attention: as calls of a plan, over one sequence and several, and its
       AttentionOverlays overlays;
       overlays.fit(spec, plain);
       PlanRows angles = plan_angles(check.plan, spec, &plain);
-      plan_attention(check.plan,
-                     {check.in(q), check.in(k), check.in(v), angles, check.out(wanted.y), check.out(wanted.k),
-                      check.out(wanted.v)},
-                     q_norm, k_norm, spec, &plain, &overlays);
+      plan_attention(
+          check.plan,
+          {check.in(q), check.in_place(k, wanted.k), check.in_place(v, wanted.v), angles, check.out(wanted.y)}, q_norm,
+          k_norm, spec, &plain, &overlays);
       CHECK(check.same({first, 5, 1}));
 
       PlanCheck alone(all);
       angles = plan_angles(alone.plan, spec, &plain);
-      plan_new_kv(alone.plan, {alone.in(k), alone.in(v), angles, alone.out(wanted.k), alone.out(wanted.v)}, k_norm,
-                  spec);
+      plan_new_keys(alone.plan, alone.in_place(k, wanted.k), angles, k_norm, spec);
       CHECK(alone.same({first, 5, 1}));
     }
   }

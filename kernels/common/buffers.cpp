@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <mutex>
 #include <new>
@@ -20,26 +19,21 @@ namespace {
 constexpr size_t line = 64;
 // Waiting buffers hold at most this much; the longest unused goes first. 1 MB less takes 2 % of a prompt's time.
 constexpr size_t most_waiting = size_t{3} << 20;
+// A buffer of a size that none has takes the place of what waits, but for as much as keeps a cycle's sizes: a prompt's
+// chunk of another length would stand beside what the last one left.
+constexpr size_t most_beside_new = size_t{3} << 19;
 
-// From here on memory is mapped, and goes when it is freed; the allocator would keep the holes that a prompt leaves.
-constexpr size_t least_mapped = size_t{128} << 10;
-
+// Mapped memory goes when it is freed; the allocator would keep the holes that a prompt leaves.
 void* of_system(size_t bytes) {
-  void* memory = nullptr;
-  if (bytes < least_mapped) {
-    memory = std::aligned_alloc(line, bytes);
-  } else {
-    memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    memory = memory == MAP_FAILED ? nullptr : memory;
-  }
-  if (!memory) {
+  void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
     throw std::bad_alloc();
   }
   return memory;
 }
 
 void to_system(void* memory, size_t bytes) {
-  bytes < least_mapped ? std::free(memory) : static_cast<void>(munmap(memory, bytes));
+  munmap(memory, bytes);
 }
 
 class Buffers {
@@ -56,6 +50,7 @@ class Buffers {
           return memory;
         }
       }
+      drop_oldest_above(most_beside_new - std::min(bytes, most_beside_new));
     }
     return of_system(bytes);
   }
@@ -64,11 +59,17 @@ class Buffers {
     std::lock_guard lock(mutex_);
     waiting_.push_back({memory, bytes});
     waiting_bytes_ += bytes;
-    while (waiting_bytes_ > most_waiting) {
-      to_system(waiting_.front().memory, waiting_.front().bytes);
-      waiting_bytes_ -= waiting_.front().bytes;
-      waiting_.pop_front();
-    }
+    drop_oldest_above(most_waiting);
+  }
+
+  void drop_all() {
+    std::lock_guard lock(mutex_);
+    drop_oldest_above(0);
+  }
+
+  size_t waiting_bytes() {
+    std::lock_guard lock(mutex_);
+    return waiting_bytes_;
   }
 
  private:
@@ -76,6 +77,15 @@ class Buffers {
     void* memory;
     size_t bytes;
   };
+
+  void drop_oldest_above(size_t bytes) {
+    while (waiting_bytes_ > bytes) {
+      to_system(waiting_.front().memory, waiting_.front().bytes);
+      waiting_bytes_ -= waiting_.front().bytes;
+      waiting_.pop_front();
+    }
+  }
+
   std::mutex mutex_; // arrays may be dropped on another thread than the engine's
   std::deque<Waiting> waiting_;
   size_t waiting_bytes_ = 0;
@@ -131,7 +141,7 @@ void* take(Header header) {
 void give(void* data) {
   void* memory = static_cast<uint8_t*>(data) - line;
   Header header = *static_cast<Header*>(memory);
-  header.slab ? give_piece(memory) : buffers().give(memory, header.bytes);
+  header.slab ? give_piece(memory, header.bytes) : buffers().give(memory, header.bytes);
 }
 
 } // namespace
@@ -145,6 +155,14 @@ mx::array fresh(const mx::Shape& shape, mx::Dtype dtype, Life life) {
   void* data = take({bytes, life == Life::state && bytes <= largest_piece});
   mx::allocator::Data owned(buffer_at(data, size), [](mx::allocator::Buffer b) { give(b.raw_ptr()); });
   return mx::array(std::move(owned), shape, dtype);
+}
+
+void drop_waiting() {
+  buffers().drop_all();
+}
+
+size_t waiting_bytes() {
+  return buffers().waiting_bytes();
 }
 
 } // namespace mtplx::kernels

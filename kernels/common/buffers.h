@@ -16,6 +16,11 @@ enum class Life { step, state };
 // An array whose memory starts at a cache line; what it holds is left over from others.
 mx::array fresh(const mx::Shape& shape, mx::Dtype dtype, Life life = Life::step);
 
+// Gives the buffers that wait back to the system.
+void drop_waiting();
+// Their bytes; for tests.
+size_t waiting_bytes();
+
 // An array over memory of ours, without a copy (MLX's constructor from a pointer copies on the CPU). The eight bytes
 // before `data` are ours too and get written; `back` is called when nobody holds the array any more.
 mx::array wrapped(void* data, mx::Shape shape, mx::Dtype dtype, std::function<void()> back);

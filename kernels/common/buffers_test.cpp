@@ -72,6 +72,29 @@ TEST_CASE("buffers: a few large outputs wait for the next of their size, the mem
   }
 }
 
+TEST_CASE("buffers: memory of a new size comes in place of what waits, which goes when it is told to") {
+  drop_waiting();
+  CHECK(waiting_bytes() == 0);
+  constexpr int large = 300000; // 1.2 MB
+  for (int n : {0, 1, 2, 3}) {
+    mx::array a = fresh({large + 100 * n}, mx::float32);
+    // Nothing of as much waits beside it.
+    CHECK(waiting_bytes() < size_t{1} << 20);
+  }
+  // A cycle's sizes wait beside each other.
+  drop_waiting();
+  std::set<uintptr_t> seen;
+  for (int round = 0; round < 3; ++round) {
+    for (int rows : {1, 2, 3, 4}) {
+      seen.insert(address(fresh({rows, 21556}, mx::float32)));
+    }
+  }
+  CHECK(seen.size() == 4);
+  CHECK(waiting_bytes() > 0);
+  drop_waiting();
+  CHECK(waiting_bytes() == 0);
+}
+
 TEST_CASE("buffers: what an array was given away with comes back with it, whatever came in between") {
   mx::Shape shape = {3, 7};
   for (int i = 0; i < 300; ++i) {

@@ -81,13 +81,20 @@ void Plan::place(Own& own, const std::vector<const Own*>& placed) {
 }
 
 void Plan::finish() {
-  std::vector<const Own*> placed;
+  std::vector<Own*> used;
   for (Own& own : own_) {
     if (own.uses) {
-      place(own, placed);
-      placed.push_back(&own);
-      floats_ = std::max(floats_, own.offset + own.floats);
+      used.push_back(&own);
     }
+  }
+  // The long-lived ones lie together; with them between the others a prompt's chunk took a tenth more.
+  auto steps = [](const Own* own) { return own->uses->last - own->uses->first; };
+  std::stable_sort(used.begin(), used.end(), [&](const Own* a, const Own* b) { return steps(a) > steps(b); });
+  std::vector<const Own*> placed;
+  for (Own* own : used) {
+    place(*own, placed);
+    placed.push_back(own);
+    floats_ = std::max(floats_, own->offset + own->floats);
   }
   for (size_t i = 0; i < steps_.size(); ++i) {
     bool alone = steps_[i].body.alone();

@@ -85,6 +85,24 @@ TEST_CASE("plan: own rows that live at the same time lie apart, others share mem
   set_threads(before);
 }
 
+TEST_CASE("plan: rows that live long lie beside each other, and not in the way of wide ones") {
+  Plan plan(16);
+  auto write = [&](std::vector<PlanRows> reads, PlanRows to) {
+    plan.record({"write", std::move(reads), {to}, Add{to, to, to}});
+  };
+  PlanRows narrow = plan.own(1);
+  PlanRows kept = plan.own(4);
+  PlanRows wide = plan.own(8);
+  PlanRows end = plan.own(2);
+  write({}, narrow);
+  write({narrow}, kept);
+  write({}, wide);
+  write({kept, wide}, end);
+  plan.finish();
+  // In the order of recording one more: the first one's place would stay empty.
+  CHECK(plan.bytes() == 16 * (4 + 8 + 2) * sizeof(float));
+}
+
 TEST_CASE("plan: rows that nobody wrote are refused") {
   Plan plan(1);
   PlanRows a = plan.own(4);

@@ -10,7 +10,8 @@ inline constexpr size_t largest_piece = size_t{1} << 20;
 
 // 64-byte aligned memory of `bytes` (a multiple of 64, at most largest_piece). Throws std::bad_alloc.
 void* take_piece(size_t bytes);
-void give_piece(void* piece);
+// As many bytes as it was taken with.
+void give_piece(void* piece, size_t bytes);
 // Bytes of all slabs; for tests.
 size_t slab_bytes();
 

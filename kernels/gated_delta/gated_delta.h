@@ -65,6 +65,9 @@ struct GatedDeltaSegment {
   int row_begin;
   int row_count;
   GatedDeltaState state;
+  // All rows will be kept: the state after the last of more than most_owed_rows may take the place of a state that was
+  // handed over, which is then gone whatever happens.
+  bool kept = false;
 };
 
 // What a commit needs of a segment's rows.
@@ -83,14 +86,15 @@ struct GatedDeltaTape {
 
 struct GatedDeltaOutput {
   mx::array y; // f32 [M, Hv * Dv], after the gated norm
-  // The segments' states as they were, but what was owed of segments of at most most_owed_rows is applied.
+  // The segments' states as they were, but what was owed of segments of at most most_owed_rows is applied. Of kept
+  // segments good for a commit of all rows alone.
   std::vector<GatedDeltaState> before;
   GatedDeltaTape tape;
 };
 
 // Conv, silu, gates, q/k normalisation, recurrence and gated norm of M rows,
 // one step after the other (never the chunked form). Writes a state that was handed over (moved, nobody else holds it)
-// where it owed rows; else a copy.
+// where it owed rows or its segment is kept; else a copy.
 // qkv f32 [M, C] rows q | k | v, z f32 [M, Hv*Dv], b and a f32 [M, Hv].
 GatedDeltaOutput gated_delta(const mx::array& qkv,
                              const mx::array& z,
@@ -107,7 +111,8 @@ struct PlainGatedDeltaSegment {
   float* conv_after;
   const float* recurrent;
   float* settled = nullptr; // gets `recurrent` with what is owed; may be `recurrent`. Null: nobody wants it
-  float* last = nullptr;    // gets the state after the last row. Null: at most most_owed_rows, which will be owed
+  float* last =
+      nullptr; // gets the state after the last row; may be `recurrent`. Null: at most most_owed_rows, to be owed
   int owed_rows = 0;
   const float* owed_k = nullptr; // from the first owed row on
   const float* owed_delta = nullptr;
@@ -131,7 +136,8 @@ class GatedDeltaPass {
   // What the forward makes for a segment.
   struct Made {
     mx::array conv;
-    std::optional<mx::array> recurrent; // the last, or a settled copy; what is owed is applied in place without one
+    // The last, which may be the state before, or a settled copy; what is owed is applied in place without one.
+    std::optional<mx::array> recurrent;
   };
   const GatedDeltaSpec& spec_;
   std::vector<GatedDeltaSegment> segments_;
@@ -140,8 +146,11 @@ class GatedDeltaPass {
 
 // The rows of a call, f32; k, delta and decay as in GatedDeltaSteps.
 struct GatedDeltaRows {
-  PlanRows qkv, z, b, a;       // read
-  PlanRows y, k, delta, decay; // written
+  PlanRows qkv, z, b, a; // read
+  PlanRows y, decay;     // written
+  // Written too where a tape will be kept.
+  std::optional<PlanRows> k = std::nullopt;
+  std::optional<PlanRows> delta = std::nullopt;
 };
 
 // The forward as a call of a plan: *segments is looked at when it runs. All that is referred to must outlive the plan.

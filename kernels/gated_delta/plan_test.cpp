@@ -48,11 +48,22 @@ TEST_CASE("gated_delta: as a call of a plan, with owed rows and without") {
                       .b = check.in(in[2]),
                       .a = check.in(in[3]),
                       .y = check.out(wanted.y),
+                      .decay = check.out(rows_of(steps.decay, spec.value_heads)),
                       .k = check.out(rows_of(steps.k, spec.key_heads * spec.key_dim)),
-                      .delta = check.out(rows_of(steps.delta, values)),
-                      .decay = check.out(rows_of(steps.decay, spec.value_heads))},
+                      .delta = check.out(rows_of(steps.delta, values))},
                      weights, spec, &plain);
     CHECK(check.same({rows, 2}));
+    // Without a tape.
+    PlanCheck bare(rows + 2);
+    plan_gated_delta(bare.plan,
+                     {.qkv = bare.in(in[0]),
+                      .z = bare.in(in[1]),
+                      .b = bare.in(in[2]),
+                      .a = bare.in(in[3]),
+                      .y = bare.out(wanted.y),
+                      .decay = bare.out(rows_of(steps.decay, spec.value_heads))},
+                     weights, spec, &plain);
+    CHECK(bare.same({rows, 2}));
     auto tape = pass.tape(wanted.tape.steps);
     auto states = pass.before();
     for (size_t i = 0; i < segments.size(); ++i) {

@@ -241,6 +241,36 @@ TEST_CASE("gated_delta: what is owed is applied in place, but never to a state t
   }
 }
 
+TEST_CASE("gated_delta: a segment that is kept makes its last state in place of the old one, but never of a held one") {
+  Case c = make_case({2, 4, 32, 32, 4, 1e-6f}, 43, 11);
+  // Three rows are owed when the long segment begins.
+  auto first = run_rows(c, c.state, 0, 3);
+  GatedDeltaState owing = gated_delta_commit(first.before[0], first.tape, c.spec, 0, 3);
+  auto forward = [&](GatedDeltaState state, bool kept) {
+    std::vector<GatedDeltaSegment> segments;
+    segments.push_back({0, 40, std::move(state), kept});
+    return gated_delta(row_range(c.qkv, 3, 40), row_range(c.z, 3, 40), row_range(c.b, 3, 40), row_range(c.a, 3, 40),
+                       c.weights, c.spec, std::move(segments));
+  };
+  auto wanted = forward(owing, false);
+  GatedDeltaState after = committed(c, wanted, 40);
+
+  auto beside_holder = forward(owing, true);
+  CHECK(same_bits(beside_holder.y, wanted.y));
+  CHECK(same_state(committed(c, beside_holder, 40), after));
+  CHECK(same_state(gated_delta_settled(owing, c.spec), step_by_step(c, 3)));
+
+  GatedDeltaState own = gated_delta_settled(owing, c.spec);
+  own = {own.recurrent, owing.conv, std::nullopt};
+  const float* memory = own.recurrent.data<float>();
+  auto in_place = forward(std::move(own), true);
+  CHECK(same_bits(in_place.y, wanted.y));
+  GatedDeltaState last = gated_delta_commit(in_place.before[0], in_place.tape, c.spec, 0, 40);
+  CHECK(last.recurrent.data<float>() == memory);
+  CHECK(same_state(last, after));
+  CHECK(same_state(last, step_by_step(c, 43)));
+}
+
 TEST_CASE("gated_delta: a ragged batch gives each sequence its lone bits, beside NaN too") {
   GatedDeltaSpec spec{2, 4, 32, 48, 4, 1e-6f};
   Case a = make_case(spec, 5, 1);

@@ -68,4 +68,8 @@ void plan_linear_add(Plan& plan, PlanRows x, const LinearWeight& weight, PlanRow
 // The weights as f32 [N, K], for references and requantising.
 mx::array dense_values(const LinearWeight& weight);
 
+// When the weights of a model are packed: the rest of the last huge page, 1 MB of the embedded model, goes back to the
+// system until others come.
+void give_back_unused_lines();
+
 } // namespace mtplx::kernels

@@ -87,6 +87,15 @@ RowResults read(const RowArrays& arrays, const std::vector<WantedRow>& wanted) {
   return results;
 }
 
+// All rows are history, and nothing is pending but their logits.
+void commit_all(Sequence& q) {
+  std::optional<RowRange> logits = std::move(q.pending->logits);
+  q.commit(q.pending->rows());
+  if (logits) {
+    q.pending.emplace().logits = std::move(logits);
+  }
+}
+
 } // namespace
 
 CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings) {
@@ -98,16 +107,22 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
     sequences.push_back(e.sequence);
   }
   LostUnlessDone guard(std::move(sequences));
+  bool many_rows = false; // a prompt ends here, or drafts begin after it
   {
     kernels::TimingScope scope(&timings, Phase::commit);
     for (const auto& e : batch) {
       e.sequence->commit(e.keep);
-      if (e.sequence->use_mtp && e.sequence->length() - e.sequence->mtp.rows > max_deferred_rows) {
+      int deferred = e.sequence->length() - e.sequence->mtp.rows;
+      many_rows = many_rows || (e.commits && e.logits != LogitsRows::none);
+      if (e.sequence->use_mtp && deferred > max_deferred_rows) {
         make_known_mtp_rows({e.sequence});
       }
       e.sequence->pending.emplace();
       e.sequence->pending->tokens = e.tokens;
     }
+  }
+  if (many_rows) {
+    kernels::drop_waiting(); // of chunks of another length
   }
   Drafts drafts;
   {
@@ -123,7 +138,7 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
     int rows = 0;
     for (const auto& e : batch) {
       int count = static_cast<int>(e.tokens.size()) + e.depth;
-      segments.push_back({e.sequence, rows, count});
+      segments.push_back({e.sequence, rows, count, e.commits});
       int first = e.logits == LogitsRows::none ? count : e.logits == LogitsRows::last ? count - 1 : 0;
       for (int r = first; r < count; ++r) {
         WantedRow row{e.candidates, std::nullopt, nullptr};
@@ -166,6 +181,18 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
   CycleResult result;
   read_drafts(batch, drafts, result);
   result.rows = read(arrays, wanted);
+  {
+    kernels::TimingScope scope(&timings, Phase::commit);
+    for (const auto& e : batch) {
+      if (e.commits) {
+        commit_all(*e.sequence);
+      }
+    }
+  }
+  if (many_rows) {
+    kernels::drop_waiting(); // a cycle of few rows needs a tenth of it
+  }
+  give_back_freed_memory(model);
   guard.done();
   return result;
 }

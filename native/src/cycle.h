@@ -28,6 +28,7 @@ struct CycleEntry {
   int keep;
   std::vector<int32_t> tokens;
   int depth;
+  bool commits;
   std::optional<DrawRequest> draft;
   LogitsRows logits;
   CandidateRequest candidates;
@@ -52,7 +53,8 @@ struct CycleResult {
 
 inline constexpr int max_depth = 8;
 
-// Commit, draft, verify and candidates of every entry, one after the other. All sequences are of one
+// Commit, draft, verify and candidates of every entry, one after the other, and of entries that say so the commit of
+// all rows. All sequences are of one
 // model and stand in the batch once. Throws MTPLX_E_ENGINE_USAGE before anything has changed.
 CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings);
 

@@ -87,6 +87,9 @@ void check_cycle(const std::vector<CycleEntry>& batch) {
     if (e.depth > 0 && (e.tokens.size() != 1 || !q.use_mtp || !e.draft || q.length() + e.keep == 0)) {
       misuse("Drafts need a sequence with an MTP head and some history, one token and a draft sampler.");
     }
+    if (e.commits && e.depth > 0) {
+      misuse("A cycle that commits its rows can have no drafts.");
+    }
     int logits = e.logits == LogitsRows::none   ? 0
                  : e.logits == LogitsRows::last ? 1
                                                 : static_cast<int>(e.tokens.size()) + e.depth;

@@ -10,9 +10,11 @@ struct TrunkSegment {
   Sequence* sequence; // positions continue from its length
   int begin;
   int count;
+  bool kept = false; // all rows will be committed
 };
 
-// One id a row. The sequences keep their committed state; rows that it owes are applied. whole: see TrunkRows.
+// One id a row. The sequences keep their committed state, unless their segment is kept: then all of it must be
+// committed next. Rows that a state owes are applied. whole: see TrunkRows.
 TrunkRows trunk_forward(const Model& model,
                         const std::vector<int32_t>& ids,
                         const std::vector<TrunkSegment>& segments,

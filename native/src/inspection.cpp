@@ -70,7 +70,7 @@ SequenceState inspect(Sequence& q) {
 }
 
 std::vector<float> pending_rows(const Sequence& q, bool logits) {
-  if (!q.pending || !q.pending->trunk || (logits && !q.pending->logits)) {
+  if (!q.pending || (logits ? !q.pending->logits.has_value() : !q.pending->trunk)) {
     throw EngineError("MTPLX_E_ENGINE_USAGE", "The last cycle of this sequence left no such rows.");
   }
   RowRange range =

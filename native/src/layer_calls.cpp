@@ -34,13 +34,11 @@ PlanRows record_attention(Plan& plan,
                           AttentionPlace& place) {
   const auto& attention = std::get<AttentionLayer>(layer.mixer);
   PlanRows q = plan.own(attention.q.out_features);
-  PlanRows k = plan.own(attention.k.out_features);
-  PlanRows v = plan.own(attention.v.out_features);
-  plan_linears_or_other(plan, x, {&attention.q, &attention.k, &attention.v}, &layer.input_norm, {q, k, v});
+  place.k = plan.bound(attention.k.out_features);
+  place.v = plan.bound(attention.v.out_features);
+  plan_linears_or_other(plan, x, {&attention.q, &attention.k, &attention.v}, &layer.input_norm, {q, place.k, place.v});
   PlanRows y = plan.own(attention.o.in_features);
-  place.k = plan.bound(k.width);
-  place.v = plan.bound(v.width);
-  kernels::plan_attention(plan, {q, k, v, shared.angles, y, place.k, place.v}, attention.q_norm, attention.k_norm,
+  kernels::plan_attention(plan, {q, place.k, place.v, shared.angles, y}, attention.q_norm, attention.k_norm,
                           model.spec.attention, &place.segments, &shared.overlays);
   return add_linear(plan, y, attention.o, x);
 }
@@ -48,12 +46,10 @@ PlanRows record_attention(Plan& plan,
 void record_new_kv(
     Plan& plan, const Model& model, const Layer& layer, PlanRows x, PlanRows angles, AttentionPlace& place) {
   const auto& attention = std::get<AttentionLayer>(layer.mixer);
-  PlanRows k = plan.own(attention.k.out_features);
-  PlanRows v = plan.own(attention.v.out_features);
-  plan_linears_or_other(plan, x, {&attention.k, &attention.v}, &layer.input_norm, {k, v});
-  place.k = plan.bound(k.width);
-  place.v = plan.bound(v.width);
-  kernels::plan_new_kv(plan, {k, v, angles, place.k, place.v}, attention.k_norm, model.spec.attention);
+  place.k = plan.bound(attention.k.out_features);
+  place.v = plan.bound(attention.v.out_features);
+  plan_linears_or_other(plan, x, {&attention.k, &attention.v}, &layer.input_norm, {place.k, place.v});
+  kernels::plan_new_keys(plan, place.k, angles, attention.k_norm, model.spec.attention);
 }
 
 PlanRows record_gated_delta(
@@ -61,15 +57,16 @@ PlanRows record_gated_delta(
   const auto& delta = std::get<GatedDeltaLayer>(layer.mixer);
   const auto& spec = model.spec.gated_delta;
   auto step_rows = [&](int width) { return keeps_steps ? plan.bound(width) : plan.own(width); };
+  auto tape_rows = [&](int width) { return keeps_steps ? std::optional(plan.bound(width)) : std::nullopt; };
   int values = spec.value_heads * spec.value_dim;
   place.rows = {.qkv = step_rows(delta.qkv.out_features),
                 .z = plan.own(delta.z.out_features),
                 .b = plan.own(delta.b.out_features),
                 .a = plan.own(delta.a.out_features),
                 .y = plan.own(values),
-                .k = step_rows(spec.key_heads * spec.key_dim),
-                .delta = step_rows(values),
-                .decay = step_rows(spec.value_heads)};
+                .decay = step_rows(spec.value_heads),
+                .k = tape_rows(spec.key_heads * spec.key_dim),
+                .delta = tape_rows(values)};
   const auto& rows = place.rows;
   plan_linears_or_other(plan, x, {&delta.qkv, &delta.z, &delta.b, &delta.a}, &layer.input_norm,
                         {rows.qkv, rows.z, rows.b, rows.a});

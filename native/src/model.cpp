@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <utility>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
@@ -50,13 +51,6 @@ std::optional<kernels::LinearWeight> draft_head(Weights& w, const LoadRequest& r
   return w.requantised(head, request.draft_head->bits, request.draft_head->group_size);
 }
 
-// What tensors took as they were stored, the allocator would keep for later: 2 MB of the embedded model.
-void give_back_freed_memory() {
-#if defined(__GLIBC__)
-  malloc_trim(0);
-#endif
-}
-
 std::shared_ptr<Model> built(const LoadRequest& request, std::function<void()> on_tensor) {
   size_t before = mx::get_active_memory();
   const ModelSpec& spec = request.spec;
@@ -86,8 +80,17 @@ std::shared_ptr<Model> built(const LoadRequest& request, std::function<void()> o
 
 std::shared_ptr<Model> load_model(const LoadRequest& request, std::function<void()> on_tensor) {
   std::shared_ptr<Model> model = built(request, std::move(on_tensor));
-  give_back_freed_memory();
+  kernels::give_back_unused_lines();
   return model;
+}
+
+void give_back_freed_memory(const Model& model) {
+  if (std::exchange(*model.gave_back, true)) {
+    return;
+  }
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
 }
 
 } // namespace mtplx::native

@@ -65,10 +65,15 @@ struct Model {
   std::optional<MtpHead> mtp;
   RawNorms raw_norms;
   size_t weight_bytes;
-  std::shared_ptr<PlanBank> plans; // of this model; used on the engine thread alone
+  std::shared_ptr<PlanBank> plans;                                 // of this model; used on the engine thread alone
+  std::shared_ptr<bool> gave_back = std::make_shared<bool>(false); // as plans; see give_back_freed_memory
 };
 
 // Reads the checkpoint that the request describes. `on_tensor` may throw to stop.
 std::shared_ptr<Model> load_model(const LoadRequest& request, std::function<void()> on_tensor);
+
+// What loading, reading the prompt and the first cycle freed goes back to the system, once a model: the allocator would
+// keep 3 MB of the embedded model.
+void give_back_freed_memory(const Model& model);
 
 } // namespace mtplx::native

@@ -40,7 +40,7 @@ std::vector<kernels::GatedDeltaSegment> take_states(const std::vector<TrunkSegme
   std::vector<kernels::GatedDeltaSegment> result;
   result.reserve(segments.size());
   for (const auto& segment : segments) {
-    result.push_back({segment.begin, segment.count, std::move(segment.sequence->gated_delta[layer])});
+    result.push_back({segment.begin, segment.count, std::move(segment.sequence->gated_delta[layer]), segment.kept});
     if (fault("chunk-seam") && segment.count > 1) {
       result.back().state.conv = kernels::gated_delta_zero_state(segment.sequence->model->spec.gated_delta).conv;
     }
@@ -143,9 +143,9 @@ std::vector<std::optional<kernels::GatedDeltaSteps>> TrunkPlan::bind_steps() {
     const auto& s = steps[layer].emplace(kernels::gated_delta_steps_in(spec, plan_.rows(), memory, layer * floats));
     const kernels::GatedDeltaRows& rows = gated_delta_[layer].rows;
     plan_.bind(rows.qkv, const_cast<float*>(s.qkv));
-    plan_.bind(rows.k, const_cast<float*>(s.k));
-    plan_.bind(rows.delta, const_cast<float*>(s.delta));
     plan_.bind(rows.decay, const_cast<float*>(s.decay));
+    plan_.bind(*rows.k, const_cast<float*>(s.k));
+    plan_.bind(*rows.delta, const_cast<float*>(s.delta));
   }
   return steps;
 }

@@ -109,6 +109,7 @@ Entry read_entry(Reader& in) {
   e.sequence = in.whole<int32_t>();
   e.entry.keep = in.whole<int32_t>();
   e.entry.depth = in.whole<int32_t>();
+  e.entry.commits = in.whole<int32_t>() != 0;
   int logits = in.whole<int32_t>();
   if (logits < 0 || logits > 2) {
     wrong("unknown choice of logits rows");

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "kernels/common/buffers.h"
 #include "native/src/cycle.h"
 #include "native/src/errors.h"
 #include "native/src/inspection.h"
@@ -25,6 +26,7 @@ CycleEntry entry(Sequence& q, int keep, std::vector<int32_t> tokens, int depth =
           keep,
           std::move(tokens),
           depth,
+          false,
           depth > 0 ? std::optional(greedy) : std::nullopt,
           LogitsRows::all,
           {1.0, 5},
@@ -142,6 +144,91 @@ TEST_CASE("sequence: a prompt's chunk is kept whole or not at all") {
   }
 }
 
+TEST_CASE("sequence: a chunk that commits is history at once, in place, and leaves forks alone") {
+  std::vector<int32_t> prompt = text(150);
+  std::vector<int32_t> chunk = text(40, 5);
+  std::vector<int32_t> all = prompt;
+  all.insert(all.end(), chunk.begin(), chunk.end());
+  auto committing = [&](Sequence& q, int keep, const std::vector<int32_t>& tokens) {
+    CycleEntry e = entry(q, keep, tokens);
+    e.logits = LogitsRows::last;
+    e.commits = true;
+    return cycle({e});
+  };
+  for (bool mtp : {true, false}) {
+    Sequence q = new_sequence(model(), mtp);
+    committing(q, 0, prompt);
+    CHECK(q.tokens == prompt);
+    CHECK(failure_of([&] { commit_now(q, 1); }).message == "Cannot keep 1 rows: the last cycle left 0.");
+    const float* state = q.gated_delta[0].recurrent.data<float>();
+    Sequence held = fork(q);
+    Sequence expected_held = after(prompt, mtp);
+    CycleResult copied = committing(q, 0, chunk);
+    CHECK(q.gated_delta[0].recurrent.data<float>() != state);
+    CHECK(same_state(held, expected_held));
+    Sequence expected = after(all, mtp);
+    CHECK(same_state(q, expected));
+
+    CycleResult in_place = committing(held, 0, chunk);
+    CHECK(held.gated_delta[0].recurrent.data<float>() == state);
+    CHECK(same_state(held, expected));
+    CHECK(in_place.rows.logits == copied.rows.logits);
+    // The logits row stays, its hidden row does not.
+    CHECK(recut(held, {}, {1.0, 5}, std::nullopt).ids == in_place.rows.ids);
+    CHECK(pending_rows(held, true).size() == 64);
+    CHECK(failure_of([&] { pending_rows(held, false); }).code == "MTPLX_E_ENGINE_USAGE");
+
+    // A few rows, which are owed.
+    committing(held, 0, {7, 8});
+    all.insert(all.end(), {7, 8});
+    Sequence longer = after(all, mtp);
+    CHECK(same_state(held, longer));
+    all.resize(all.size() - 2);
+  }
+}
+
+TEST_CASE("sequence: what a prompt's chunks needed goes back once it is read, or drafts have begun after it") {
+  auto own = testing::tiny_model();
+  Sequence q = new_sequence(own, true);
+  auto leave = [] { kernels::fresh({300000}, mx::float32); };
+  auto chunk = [&](LogitsRows logits) {
+    CycleEntry e = entry(q, 0, text(40));
+    e.logits = logits;
+    e.commits = true;
+    leave();
+    cycle({e});
+  };
+  CHECK_FALSE(*own->gave_back);
+  chunk(LogitsRows::none);
+  CHECK(*own->gave_back);
+  CHECK(kernels::waiting_bytes() >= 1200000);
+  chunk(LogitsRows::last);
+  CHECK(kernels::waiting_bytes() < 1200000);
+  leave();
+  cycle({entry(q, 0, {1}, 2)});
+  CHECK(kernels::waiting_bytes() < 1200000);
+  leave();
+  cycle({entry(q, 1, {1}, 2)});
+  CHECK(kernels::waiting_bytes() >= 1200000);
+}
+
+TEST_CASE("sequence: drafts after a long prompt are those of a state that was settled before") {
+  // More rows than are made at once wait for their MTP rows.
+  std::vector<int32_t> prompt = text(290, 2);
+  Sequence q = after(prompt);
+  CHECK(q.mtp.rows == 0);
+  Sequence settled = fork(q);
+  settle_now(settled);
+  CHECK(settled.mtp.rows == 289);
+  CycleResult drafts = cycle({entry(q, 0, {3}, 3)});
+  CycleResult expected = cycle({entry(settled, 0, {3}, 3)});
+  CHECK(drafts.draft_tokens == expected.draft_tokens);
+  CHECK(drafts.draft_probabilities == expected.draft_probabilities);
+  commit_now(q, 2);
+  commit_now(settled, 2);
+  CHECK(same_state(q, settled));
+}
+
 TEST_CASE("sequence: forks that advance in turn equal lone runs") {
   std::vector<int32_t> prompt = text(63);
   Sequence a = after(prompt);
@@ -197,6 +284,9 @@ TEST_CASE("sequence: misuse is refused before anything has changed") {
   CHECK(refused({entry(plain, 0, {1}, 1)}) == drafts);
   CHECK(refused({entry(fresh, 0, {1}, 1)}) == drafts);
   CHECK(refused({entry(q, 0, {1, 2}, 1)}) == drafts);
+  CycleEntry unseen = entry(q, 0, {1}, 1);
+  unseen.commits = true;
+  CHECK(refused({unseen}) == "A cycle that commits its rows can have no drafts.");
   auto changed = [&](auto change, int depth = 0) {
     CycleEntry e = entry(q, 0, {1}, depth);
     change(e);

@@ -10,9 +10,9 @@ using namespace mtplx::native;
 
 namespace {
 
-// sequence, keep, depth, all rows, T, count, tokens, a Gumbel draft, a uniform draw, one row of edits.
-const std::vector<double> one_entry = {1, 7,   2, 3, 2, 0.5,  20,   1, 42, 3,  0.7, 0.95, 20, 5, 1,         9,
-                                       2, 0.6, 1, 0, 2, 0.25, 0.75, 1, 1,  11, 0.5, -2,   2,  1, 4294967295};
+// sequence, keep, depth, commits, all rows, T, count, tokens, a Gumbel draft, a uniform draw, one row of edits.
+const std::vector<double> one_entry = {1, 7, 2,   3, 1, 2, 0.5,  20,   1, 42, 3,  0.7, 0.95, 20, 5, 1,
+                                       9, 2, 0.6, 1, 0, 2, 0.25, 0.75, 1, 1,  11, 0.5, -2,   2,  1, 4294967295};
 
 std::string code_of(const std::vector<double>& numbers) {
   try {
@@ -32,6 +32,7 @@ TEST_CASE("a batch has every field in its place") {
   CHECK(batch[0].sequence == 7);
   CHECK(e.keep == 2);
   CHECK(e.depth == 3);
+  CHECK(e.commits);
   CHECK(e.logits == LogitsRows::all);
   CHECK(e.candidates.temperature == 0.5);
   CHECK(e.candidates.count == 20);

@@ -285,6 +285,22 @@ test('a caller that leaves early, also while a cycle is in flight, leaves the st
   assert.equal(slow.history, held(any, [1, ...run2.tokens]));
 });
 
+test("a prompt's chunks are history in their own call, the rows of cycles in the next", async () => {
+  const { target } = await run({ ...count({ prefillChunk: 2, maxTokens: 6 }), prompt: [0, 1, 2, 3, 0] });
+  const [prompt, cycles] = [target.calls.slice(0, 3), target.calls.slice(3)];
+  assert.equal(
+    prompt.map(({ keep, commits }) => [keep, commits]),
+    [
+      [0, true],
+      [0, true],
+      [0, true],
+    ],
+  );
+  assert.is(cycles[0]!.keep, 0);
+  assert.ok(cycles.length > 1 && cycles.slice(1).every(({ keep }) => keep > 0));
+  assert.ok(cycles.every(({ commits }) => !commits));
+});
+
 test("the engine's error comes through, also where it lost the sequence, and ends the text", async () => {
   for (const at of [0, 1, 2]) {
     const any = count();

@@ -137,9 +137,8 @@ class DecodingLoop {
       const tokens = prompt.subarray(begin, begin + prefillChunk);
       const last = begin + tokens.length === prompt.length;
       const position = this.#length + tokens.length;
-      const chunk = { keep: this.#keep, tokens, last, position };
-      const result = await this.#call(prefillEntry(this.#options, this.#decider.uniforms, chunk));
-      this.#consume(tokens.length);
+      const result = await this.#call(prefillEntry(this.#options, this.#decider.uniforms, { tokens, last, position }));
+      this.#length += tokens.length;
       if (last) {
         return decide(result, this.#options, this.#decider, position).token;
       }
@@ -156,7 +155,7 @@ class DecodingLoop {
     return { ...verdict, drafts: result.draftTokens, times: result.times };
   }
 
-  /** A native call commits what the last one left; of its own rows nothing is history before they are decided. */
+  /** A native call commits what the last one left; of its own rows only a prompt's are history before they are decided. */
   async #call(entry: Parameters<DecodingTarget['cycle']>[0]): Promise<CycleResult> {
     const result = await this.#target.cycle(entry);
     this.#keep = 0;

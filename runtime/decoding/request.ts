@@ -25,13 +25,14 @@ export function candidateCount(options: DecodingOptions, depth: number): number 
 export function prefillEntry(
   options: DecodingOptions,
   uniforms: Uniforms,
-  chunk: { keep: number; tokens: Int32Array; last: boolean; position: number },
+  chunk: { tokens: Int32Array; last: boolean; position: number },
 ): Entry {
-  const { keep, tokens, last, position } = chunk;
+  const { tokens, last, position } = chunk;
   return {
-    keep,
+    keep: 0,
     tokens,
     depth: 0,
+    commits: true,
     draft: null,
     logits: last ? 'last' : 'none',
     candidates: { temperature: options.sampler.temperature, count: candidateCount(options, 0) },
@@ -51,6 +52,7 @@ export function cycleEntry(
     keep,
     tokens: Int32Array.of(token),
     depth,
+    commits: false,
     draft: depth > 0 ? draftDraw(options, uniforms, depth, position) : null,
     logits: 'all',
     candidates: { temperature: options.sampler.temperature, count: candidateCount(options, depth) },

@@ -61,6 +61,7 @@ export function encodeBatch(
     out.push(sequences[i]!);
     out.push(entry.keep);
     out.push(entry.depth);
+    out.push(entry.commits ? 1 : 0);
     out.push(logitRows[entry.logits]);
     out.push(entry.candidates.temperature);
     out.push(entry.candidates.count);

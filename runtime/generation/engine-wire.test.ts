@@ -41,6 +41,7 @@ async function lastRow(sequence: EngineSequence, count: number, draw: DrawSpec |
     keep: 0,
     tokens: prompt,
     depth: 0,
+    commits: false,
     draft: null,
     logits: 'last',
     candidates: { temperature: 0.5, count },
@@ -95,6 +96,7 @@ onEngine('drafts come with supports that add up to 1, and with times', async () 
       keep: prompt.length,
       tokens: Int32Array.of(60),
       depth: 3,
+      commits: false,
       draft: {
         filter: { temperature: 0.7, topP: 0.9, topK: 4 },
         noise: { kind: 'uniform', uniforms: Float64Array.of(0.1, 0.5, 0.9) },
@@ -137,7 +139,16 @@ onEngine('numbers that are no batch are refused by code', async () => {
 
 test('edits of uneven lengths are refused before they are packed', () => {
   const edits = [{ ...noEdits, ids: Int32Array.of(1) }];
-  const entry = { keep: 0, tokens: prompt, depth: 0, draft: null, logits: 'last', draw: null, edits } as const;
+  const entry = {
+    keep: 0,
+    tokens: prompt,
+    depth: 0,
+    commits: false,
+    draft: null,
+    logits: 'last',
+    draw: null,
+    edits,
+  } as const;
   assert.throws(
     () => encodeBatch([1], [{ ...entry, edits, candidates: { temperature: 1, count: 1 } }]),
     (error: unknown) => error instanceof MtplxError && error.code === 'MTPLX_E_ENGINE_USAGE',

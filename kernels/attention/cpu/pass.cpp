@@ -41,6 +41,12 @@ std::shared_ptr<const std::vector<double>> frequencies(int rotary_dim, double th
   return known[0].values;
 }
 
+void norm_row(
+    const AttentionSpec& spec, const float* x, const float* weight, const float* angles, float scale, float* y) {
+  int half = spec.rotary_dim / 2;
+  MTPLX_SELECT_ISA(norm_and_rotate)(x, weight, spec.eps, spec.head_dim, angles, angles + half, half, scale, y);
+}
+
 // One evaluation of a call.
 class Pass {
  public:
@@ -50,15 +56,14 @@ class Pass {
   void prepare(int segment, int kv_head) const {
     const PlainAttentionSegment& s = call_.segments[segment];
     for (int i = 0; i < s.row_count; ++i) {
-      make_kv(static_cast<size_t>(s.row_begin) + i, kv_head);
+      size_t row = static_cast<size_t>(s.row_begin) + i;
+      size_t at = (row * spec_.kv_heads + kv_head) * dim_;
+      norm_key(spec_, call_.k + at, call_.k_norm, angles_of(row), call_.new_k + at);
+      if (call_.new_v != call_.v) {
+        std::memcpy(call_.new_v + at, call_.v + at, dim_ * sizeof(float));
+      }
     }
     history(segment, kv_head).fill_overlay();
-  }
-
-  void make_kv(size_t row, int kv_head) const {
-    size_t at = (row * spec_.kv_heads + kv_head) * dim_;
-    norm_row(call_.k + at, call_.k_norm, row, 1.0f, call_.new_k + at);
-    std::memcpy(call_.new_v + at, call_.v + at, dim_ * sizeof(float));
   }
 
   // Queries are ordered by row, then head.
@@ -79,7 +84,7 @@ class Pass {
     float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim_)));
     for (int q = 0; q < count; ++q) {
       size_t row = static_cast<size_t>(s.row_begin) + t.row_begin + q / t.heads();
-      norm_row(query_source(row, t.head_begin + q % t.heads()), call_.q_norm, row, scale,
+      norm_row(spec_, query_source(row, t.head_begin + q % t.heads()), call_.q_norm, angles_of(row), scale,
                queries + static_cast<size_t>(q) * dim_);
       states[q] = {-std::numeric_limits<float>::infinity(), 0.0f};
       ones[q] = 1.0f;
@@ -99,7 +104,6 @@ class Pass {
   }
 
  private:
-  int half() const { return spec_.rotary_dim / 2; }
   int query_width() const { return dim_ * (spec_.gated ? 2 : 1); }
   size_t group_size() const { return static_cast<size_t>(group_keys) * dim_; }
 
@@ -109,10 +113,7 @@ class Pass {
     return {s, spec_, kv_head, call_.new_k, call_.new_v, call_.overlay + at * group_size()};
   }
 
-  void norm_row(const float* x, const float* weight, size_t row, float scale, float* y) const {
-    const float* angles = call_.angles + row * spec_.rotary_dim;
-    MTPLX_SELECT_ISA(norm_and_rotate)(x, weight, spec_.eps, dim_, angles, angles + half(), half(), scale, y);
-  }
+  const float* angles_of(size_t row) const { return call_.angles + row * spec_.rotary_dim; }
 
   const float* query_source(size_t row, int head) const {
     return call_.q + (row * spec_.query_heads + head) * query_width();
@@ -180,6 +181,10 @@ void check_attention(const AttentionSpec& spec) {
                   "rotary_dim must be even and fit the head.");
 }
 
+void norm_key(const AttentionSpec& spec, const float* x, const float* weight, const float* angles, float* y) {
+  norm_row(spec, x, weight, angles, 1.0f, y);
+}
+
 void write_angles(const AttentionSpec& spec, int position, float* angles) {
   int half = spec.rotary_dim / 2;
   auto frequency = frequencies(spec.rotary_dim, spec.rope_theta);
@@ -225,10 +230,6 @@ bool split_attention(const AttentionSpec& spec,
     }
   }
   return whole;
-}
-
-void make_kv(const AttentionCall& call, size_t row, int kv_head) {
-  Pass(call).make_kv(row, kv_head);
 }
 
 void prepare_keys(const AttentionCall& call, int segment, int kv_head) {

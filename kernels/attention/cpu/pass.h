@@ -14,8 +14,8 @@ struct AttentionCall {
   const AttentionSpec& spec;
   std::span<const PlainAttentionSegment> segments;
   const float* q;
-  const float* k;
-  const float* v;
+  const float* k; // may be new_k
+  const float* v; // may be new_v
   const float* q_norm;
   const float* k_norm;
   float* y;
@@ -51,8 +51,8 @@ bool split_attention(const AttentionSpec& spec,
                      std::span<const PlainAttentionSegment> segments,
                      std::vector<AttentionTask>& tasks);
 
-// K normed and rotated and V as it is of one KV head of a new row.
-void make_kv(const AttentionCall& call, size_t row, int kv_head);
+// One key of a new row, normed and rotated by its angles; y may be x.
+void norm_key(const AttentionSpec& spec, const float* x, const float* weight, const float* angles, float* y);
 
 // New rows of one KV head: keys normed and rotated, values copied, keys laid out. Before attend() of that head.
 void prepare_keys(const AttentionCall& call, int segment, int kv_head);

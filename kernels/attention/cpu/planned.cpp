@@ -52,8 +52,8 @@ struct LayerCall {
             .q_norm = q_norm,
             .k_norm = k_norm,
             .y = memory[rows.y],
-            .new_k = memory[rows.new_k],
-            .new_v = memory[rows.new_v],
+            .new_k = memory[rows.k],
+            .new_v = memory[rows.v],
             .angles = memory[rows.angles],
             .overlay = overlays->data(),
             .overlay_at = overlays->at()};
@@ -88,31 +88,21 @@ struct AttendCall : LayerCall {
 };
 
 // Some rows are a task.
-struct NewKvCall {
+struct NewKeysCall {
   static constexpr int rows_a_task = 8;
 
   const AttentionSpec* spec;
   const float* k_norm;
-  NewKvRows rows;
+  PlanRows k, angles;
 
   int tasks(const PlanMemory& memory) const { return (memory.rows() + rows_a_task - 1) / rows_a_task; }
   void run(const PlanMemory& memory, int task) const {
-    AttentionCall call{.spec = *spec,
-                       .segments = {},
-                       .q = nullptr,
-                       .k = memory[rows.k],
-                       .v = memory[rows.v],
-                       .q_norm = nullptr,
-                       .k_norm = k_norm,
-                       .y = nullptr,
-                       .new_k = memory[rows.new_k],
-                       .new_v = memory[rows.new_v],
-                       .angles = memory[rows.angles],
-                       .overlay = nullptr,
-                       .overlay_at = nullptr};
-    for (int row = task * rows_a_task; row < std::min((task + 1) * rows_a_task, memory.rows()); ++row) {
-      for (int head = 0; head < spec->kv_heads; ++head) {
-        make_kv(call, row, head);
+    int end = std::min((task + 1) * rows_a_task, memory.rows());
+    for (int row = task * rows_a_task; row < end; ++row) {
+      const float* row_angles = memory[angles] + static_cast<size_t>(row) * angles.width;
+      float* key = memory[k] + static_cast<size_t>(row) * k.width;
+      for (int head = 0; head < spec->kv_heads; ++head, key += spec->head_dim) {
+        norm_key(*spec, key, k_norm, row_angles, key);
       }
     }
   }
@@ -146,25 +136,18 @@ void plan_attention(Plan& plan,
   int width = spec.query_heads * spec.head_dim;
   int kv = spec.kv_heads * spec.head_dim;
   check_attention(rows.q.width == width * (spec.gated ? 2 : 1) && rows.y.width == width && rows.k.width == kv &&
-                      rows.v.width == kv && rows.new_k.width == kv && rows.new_v.width == kv &&
-                      rows.angles.width == spec.rotary_dim,
+                      rows.v.width == kv && rows.angles.width == spec.rotary_dim,
                   "q, k and v do not fit the heads.");
   LayerCall layer{&spec, segments, overlays, q_norm.data<float>(), k_norm.data<float>(), rows};
-  std::vector<PlanRows> writes = {rows.y, rows.new_k, rows.new_v};
-  plan.record({"attention", {rows.k, rows.v, rows.angles}, {rows.new_k, rows.new_v}, KeysCall{layer}});
-  plan.record({"attention", {rows.q, rows.k, rows.v, rows.angles}, writes, AttendCall{layer}});
+  plan.record({"attention", {rows.k, rows.v, rows.angles}, {rows.k, rows.v}, KeysCall{layer}});
+  plan.record({"attention", {rows.q, rows.k, rows.v, rows.angles}, {rows.y, rows.k, rows.v}, AttendCall{layer}});
 }
 
-void plan_new_kv(Plan& plan, const NewKvRows& rows, const mx::array& k_norm, const AttentionSpec& spec) {
+void plan_new_keys(Plan& plan, PlanRows k, PlanRows angles, const mx::array& k_norm, const AttentionSpec& spec) {
   check_attention(spec);
-  int kv = spec.kv_heads * spec.head_dim;
-  check_attention(rows.k.width == kv && rows.v.width == kv && rows.new_k.width == kv && rows.new_v.width == kv &&
-                      rows.angles.width == spec.rotary_dim,
-                  "k and v do not fit the heads.");
-  plan.record({"new_kv",
-               {rows.k, rows.v, rows.angles},
-               {rows.new_k, rows.new_v},
-               NewKvCall{&spec, k_norm.data<float>(), rows}});
+  check_attention(k.width == spec.kv_heads * spec.head_dim && angles.width == spec.rotary_dim,
+                  "k does not fit the heads.");
+  plan.record({"new_keys", {k, angles}, {k}, NewKeysCall{&spec, k_norm.data<float>(), k, angles}});
 }
 
 } // namespace mtplx::kernels

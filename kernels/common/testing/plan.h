@@ -20,9 +20,11 @@ class PlanCheck {
     in_.push_back({plan.bound(width(rows)), floats(rows)});
     return in_.back().first;
   }
-  PlanRows out(const mx::array& wanted) {
-    out_.push_back({plan.bound(width(wanted)), floats(wanted)});
-    return out_.back().first;
+  PlanRows out(const mx::array& wanted) { return in_place(mx::zeros(wanted.shape(), mx::float32), wanted); }
+  // Read, and then written.
+  PlanRows in_place(const mx::array& rows, const mx::array& wanted) {
+    out_.push_back({plan.bound(width(wanted)), floats(rows), floats(wanted)});
+    return out_.back().rows;
   }
 
   // Whether every output has the wanted bits, twice in a row with each number of threads.
@@ -44,6 +46,11 @@ class PlanCheck {
   Plan plan;
 
  private:
+  struct Out {
+    PlanRows rows;
+    Floats before, wanted;
+  };
+
   static int width(const mx::array& rows) { return static_cast<int>(rows.size() / rows.shape(0)); }
 
   bool same_once(const std::vector<int>& segments) {
@@ -51,20 +58,21 @@ class PlanCheck {
       plan.bind(rows, values.data());
     }
     std::vector<Floats> got;
-    for (auto& [rows, wanted] : out_) {
-      got.emplace_back(wanted.size(), 0.0f);
-      plan.bind(rows, got.back().data());
+    got.reserve(out_.size());
+    for (const Out& out : out_) {
+      got.push_back(out.before);
+      plan.bind(out.rows, got.back().data());
     }
     plan.run(segments);
     bool same = true;
     for (size_t i = 0; i < out_.size(); ++i) {
-      same = same && std::memcmp(got[i].data(), out_[i].second.data(), got[i].size() * sizeof(float)) == 0;
+      same = same && std::memcmp(got[i].data(), out_[i].wanted.data(), got[i].size() * sizeof(float)) == 0;
     }
     return same;
   }
 
   std::vector<std::pair<PlanRows, Floats>> in_;
-  std::vector<std::pair<PlanRows, Floats>> out_;
+  std::vector<Out> out_;
 };
 
 } // namespace mtplx::kernels::testing

@@ -18,9 +18,9 @@ struct DeltaCall {
   const float* b;
   const float* a;
   float* y;
-  float* k; // the tape
-  float* delta;
   float* decay;
+  float* k; // of the tape, as delta; null where nobody keeps one
+  float* delta;
   std::span<const PlainGatedDeltaSegment> segments;
 };
 

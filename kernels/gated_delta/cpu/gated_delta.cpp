@@ -110,7 +110,9 @@ GatedDeltaPass::GatedDeltaPass(const GatedDeltaSpec& spec, std::vector<GatedDelt
   made_.reserve(segments_.size());
   for (auto& s : segments_) {
     Made made{fresh(s.state.conv.shape(), mx::float32), std::nullopt};
-    if (makes_last(s) || (s.state.owed && !sole_owner(s.state.recurrent))) {
+    if (makes_last(s) && s.kept && sole_owner(s.state.recurrent)) {
+      made.recurrent = s.state.recurrent;
+    } else if (makes_last(s) || (s.state.owed && !sole_owner(s.state.recurrent))) {
       made.recurrent = fresh(s.state.recurrent.shape(), mx::float32, Life::state);
     }
     made_.push_back(std::move(made));
@@ -196,9 +198,9 @@ GatedDeltaOutput gated_delta(const mx::array& qkv,
                        .b = in[in_b].template data<float>(),
                        .a = in[in_a].template data<float>(),
                        .y = out[out_y].data<float>(),
+                       .decay = const_cast<float*>(steps.decay),
                        .k = const_cast<float*>(steps.k),
                        .delta = const_cast<float*>(steps.delta),
-                       .decay = const_cast<float*>(steps.decay),
                        .segments = plain};
         parallel_for(gated_delta_tasks(call), [&](int task) { run_gated_delta_task(call, task); });
       });

@@ -25,9 +25,9 @@ struct GatedDeltaCall {
             .b = memory[rows.b],
             .a = memory[rows.a],
             .y = memory[rows.y],
-            .k = memory[rows.k],
-            .delta = memory[rows.delta],
             .decay = memory[rows.decay],
+            .k = rows.k ? memory[*rows.k] : nullptr,
+            .delta = rows.delta ? memory[*rows.delta] : nullptr,
             .segments = *segments};
   }
 
@@ -46,12 +46,19 @@ void plan_gated_delta(Plan& plan,
   int keys = spec.key_heads * spec.key_dim;
   int values = spec.value_heads * spec.value_dim;
   check_gated_delta(rows.qkv.width == channels_of(spec) && rows.z.width == values && rows.y.width == values &&
-                        rows.b.width == spec.value_heads && rows.a.width == spec.value_heads && rows.k.width == keys &&
-                        rows.delta.width == values && rows.decay.width == spec.value_heads,
+                        rows.b.width == spec.value_heads && rows.a.width == spec.value_heads &&
+                        rows.decay.width == spec.value_heads && (!rows.k || rows.k->width == keys) &&
+                        (!rows.delta || rows.delta->width == values),
                     "the inputs do not fit the heads.");
+  std::vector<PlanRows> writes = {rows.y, rows.decay};
+  for (const auto& tape : {rows.k, rows.delta}) {
+    if (tape) {
+      writes.push_back(*tape);
+    }
+  }
   plan.record({"gated_delta",
                {rows.qkv, rows.z, rows.b, rows.a},
-               {rows.y, rows.k, rows.delta, rows.decay},
+               std::move(writes),
                GatedDeltaCall{rows, &spec, segments, weights.conv.data<float>(), weights.a_log.data<float>(),
                               weights.dt_bias.data<float>(), weights.norm.data<float>()}});
 }

@@ -53,7 +53,7 @@ struct DeltaChunk {
   const float* beta;  // [rows]
   const float* decay; // [rows], `gate_stride` apart
   size_t gate_stride; // of owed_decay too
-  float* u;           // as y
+  float* u;           // as y, and may be y where nobody wants it: y is stored after it
   float* y;           // [rows, width], `y_stride` apart
   size_t y_stride;    // of u and owed_u too
 };

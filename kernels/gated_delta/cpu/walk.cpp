@@ -112,7 +112,7 @@ class Walk {
       conv(begin + i, keys + at, g_.key_dim, k);
       normalise(k, g_.key_dim, 1.0f, k);
       tile_.kq[i] = MTPLX_SELECT_ISA(dot)(k, q, g_.key_dim);
-      if (task_.writes_k) {
+      if (task_.writes_k && call_.k) {
         std::memcpy(call_.k + row(begin + i) * keys + at, k, g_.key_dim * sizeof(float));
       }
     }
@@ -166,7 +166,7 @@ class Walk {
               .beta = tile_.beta,
               .decay = call_.decay + gate(head, begin),
               .gate_stride = static_cast<size_t>(g_.value_heads),
-              .u = call_.delta + at,
+              .u = (call_.delta ? call_.delta : call_.y) + at,
               .y = call_.y + at,
               .y_stride = static_cast<size_t>(g_.value_heads) * g_.value_dim});
     }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/linear/linear.h"
+
 namespace mtplx::kernels {
 
 TEST_CASE("lines of weights: zeros, aligned, one after the other, apart, and kept by their owner alone") {
@@ -23,6 +25,15 @@ TEST_CASE("lines of weights: zeros, aligned, one after the other, apart, and kep
   }
   CHECK(all[1].data == all[0].data + 128);
   CHECK(all[2].data == all[1].data + 128);
+  // The rest that goes back holds nothing of theirs, and is there again.
+  give_back_unused_lines();
+  for (size_t i = 0; i < all.size(); ++i) {
+    uint8_t value = static_cast<uint8_t>(i + 1);
+    CHECK(std::all_of(all[i].data, all[i].data + sizes[i], [=](uint8_t v) { return v == value; }));
+  }
+  Lines next = zeroed_lines(3 << 20);
+  CHECK(std::all_of(next.data, next.data + (3 << 20), [](uint8_t v) { return v == 0; }));
+  next = {};
   std::weak_ptr<void> owner = all[5].owner;
   CHECK(!owner.expired());
   all.clear();

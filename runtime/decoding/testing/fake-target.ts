@@ -59,9 +59,11 @@ export class FakeTarget implements DecodingTarget {
     this.#commit(entry.keep);
     const drafts = this.#draft(entry);
     this.#pending = [...entry.tokens, ...drafts.tokens];
+    const rows = this.#rows(entry);
+    if (entry.commits) this.#commit(this.#pending.length);
     return {
       ...drafts.result,
-      ...this.#rows(entry),
+      ...rows,
       times: { commit: 1, draft: 2, verify: 3, candidates: 4, total: 10 },
     };
   }
@@ -71,7 +73,7 @@ export class FakeTarget implements DecodingTarget {
     refuse(this.#busy, 'A call is in flight.');
   }
 
-  #check({ keep, tokens, depth, draft, logits, candidates, draw, edits }: Entry): void {
+  #check({ keep, tokens, depth, commits, draft, logits, candidates, draw, edits }: Entry): void {
     const { vocabSize } = this.#model;
     const rows = logits === 'none' ? 0 : logits === 'last' ? 1 : tokens.length + depth;
     const numbers = (noise: Noise | undefined, count: number) =>
@@ -87,6 +89,7 @@ export class FakeTarget implements DecodingTarget {
       depth > 0 && (tokens.length !== 1 || this.history.length + keep === 0),
       'Drafts need one token and history.',
     );
+    refuse(depth > 0 && commits, 'Drafts are not committed unseen.');
     refuse(depth > 0 !== (draft !== null), 'Drafts need a sampler.');
     refuse(rows > 0 && !(candidates.count >= 1 && candidates.count <= vocabSize), `${candidates.count} candidates.`);
     refuse(edits.length > 0 && edits.length !== rows, 'Edits need one entry a row.');
