@@ -62,11 +62,6 @@ class Buffers {
     drop_oldest_above(most_waiting);
   }
 
-  void drop_all() {
-    std::lock_guard lock(mutex_);
-    drop_oldest_above(0);
-  }
-
   size_t waiting_bytes() {
     std::lock_guard lock(mutex_);
     return waiting_bytes_;
@@ -155,10 +150,6 @@ mx::array fresh(const mx::Shape& shape, mx::Dtype dtype, Life life) {
   void* data = take({bytes, life == Life::state && bytes <= largest_piece});
   mx::allocator::Data owned(buffer_at(data, size), [](mx::allocator::Buffer b) { give(b.raw_ptr()); });
   return mx::array(std::move(owned), shape, dtype);
-}
-
-void drop_waiting() {
-  buffers().drop_all();
 }
 
 size_t waiting_bytes() {

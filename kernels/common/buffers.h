@@ -16,9 +16,7 @@ enum class Life { step, state };
 // An array whose memory starts at a cache line; what it holds is left over from others.
 mx::array fresh(const mx::Shape& shape, mx::Dtype dtype, Life life = Life::step);
 
-// Gives the buffers that wait back to the system.
-void drop_waiting();
-// Their bytes; for tests.
+// Bytes of buffers that wait to be used again; for tests.
 size_t waiting_bytes();
 
 // An array over memory of ours, without a copy (MLX's constructor from a pointer copies on the CPU). The eight bytes

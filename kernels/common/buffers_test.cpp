@@ -72,9 +72,7 @@ TEST_CASE("buffers: a few large outputs wait for the next of their size, the mem
   }
 }
 
-TEST_CASE("buffers: memory of a new size comes in place of what waits, which goes when it is told to") {
-  drop_waiting();
-  CHECK(waiting_bytes() == 0);
+TEST_CASE("buffers: memory of a new size comes in place of what waits") {
   constexpr int large = 300000; // 1.2 MB
   for (int n : {0, 1, 2, 3}) {
     mx::array a = fresh({large + 100 * n}, mx::float32);
@@ -82,7 +80,6 @@ TEST_CASE("buffers: memory of a new size comes in place of what waits, which goe
     CHECK(waiting_bytes() < size_t{1} << 20);
   }
   // A cycle's sizes wait beside each other.
-  drop_waiting();
   std::set<uintptr_t> seen;
   for (int round = 0; round < 3; ++round) {
     for (int rows : {1, 2, 3, 4}) {
@@ -90,9 +87,7 @@ TEST_CASE("buffers: memory of a new size comes in place of what waits, which goe
     }
   }
   CHECK(seen.size() == 4);
-  CHECK(waiting_bytes() > 0);
-  drop_waiting();
-  CHECK(waiting_bytes() == 0);
+  CHECK(waiting_bytes() >= size_t{4} * 4 * 21556);
 }
 
 TEST_CASE("buffers: what an array was given away with comes back with it, whatever came in between") {

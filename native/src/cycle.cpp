@@ -9,9 +9,9 @@ namespace mtplx::native {
 
 namespace {
 
-// More hidden rows than this wait for no draft: their MTP rows are made at the next commit. As many as automatic depth
-// leaves between two probes: a text that ends before the next one never makes them.
-constexpr int max_deferred_rows = 300;
+// More hidden rows than this do not wait for a draft: their MTP rows are made when they become history. So a prompt's
+// are part of its reading, and automatic depth, which may never draft, makes few at a time.
+constexpr int max_deferred_rows = 64;
 
 // Marks the sequences as lost unless the work that follows ends well.
 class LostUnlessDone {
@@ -87,10 +87,22 @@ RowResults read(const RowArrays& arrays, const std::vector<WantedRow>& wanted) {
   return results;
 }
 
+void commit(Sequence& q, int keep) {
+  q.commit(keep);
+  if (q.use_mtp && q.length() - q.mtp.rows > max_deferred_rows) {
+    make_known_mtp_rows({&q});
+  }
+  if (!q.hidden.empty() && q.hidden.front().count == 1 && q.hidden.front().rows.shape(0) > most_rows_in_parts) {
+    // One row would keep a chunk's in memory.
+    RowRange& row = q.hidden.front();
+    row = {kernels::take_rows(row.rows, {row.begin}), 0, 1};
+  }
+}
+
 // All rows are history, and nothing is pending but their logits.
 void commit_all(Sequence& q) {
   std::optional<RowRange> logits = std::move(q.pending->logits);
-  q.commit(q.pending->rows());
+  commit(q, q.pending->rows());
   if (logits) {
     q.pending.emplace().logits = std::move(logits);
   }
@@ -107,22 +119,13 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
     sequences.push_back(e.sequence);
   }
   LostUnlessDone guard(std::move(sequences));
-  bool many_rows = false; // a prompt ends here, or drafts begin after it
   {
     kernels::TimingScope scope(&timings, Phase::commit);
     for (const auto& e : batch) {
-      e.sequence->commit(e.keep);
-      int deferred = e.sequence->length() - e.sequence->mtp.rows;
-      many_rows = many_rows || (e.commits && e.logits != LogitsRows::none);
-      if (e.sequence->use_mtp && deferred > max_deferred_rows) {
-        make_known_mtp_rows({e.sequence});
-      }
+      commit(*e.sequence, e.keep);
       e.sequence->pending.emplace();
       e.sequence->pending->tokens = e.tokens;
     }
-  }
-  if (many_rows) {
-    kernels::drop_waiting(); // of chunks of another length
   }
   Drafts drafts;
   {
@@ -189,9 +192,6 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
       }
     }
   }
-  if (many_rows) {
-    kernels::drop_waiting(); // a cycle of few rows needs a tenth of it
-  }
   give_back_freed_memory(model);
   guard.done();
   return result;
@@ -226,7 +226,7 @@ void commit_now(Sequence& sequence, int keep) {
   check_usable(sequence);
   check_keep(sequence, keep);
   LostUnlessDone guard({&sequence});
-  sequence.commit(keep);
+  commit(sequence, keep);
   guard.done();
 }
 

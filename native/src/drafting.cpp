@@ -30,6 +30,16 @@ MtpSegment mtp_segment(const Sequence& q, int begin, int count) {
 
 namespace {
 
+// Rows one below the other: where they lie, if that is so already.
+struct Together {
+  explicit Together(const std::vector<RowRange>& parts)
+      : array(parts.size() == 1 ? parts[0].rows : kernels::gather_rows(parts)),
+        data(array.data<float>() + (parts.size() == 1 ? static_cast<size_t>(parts[0].begin) * array.shape(1) : 0)) {}
+
+  mx::array array;
+  const float* data;
+};
+
 // Memory of one is still warm for the next: a prompt of 240 tokens takes half as long as in one piece.
 constexpr int mtp_chunk_rows = 64;
 
@@ -55,7 +65,7 @@ bool make_mtp_chunk(const std::vector<Sequence*>& sequences) {
   if (behind.empty()) {
     return false;
   }
-  MtpKv rows = mtp_new_kv(*behind[0]->model, kernels::gather_rows(hidden), next, segments);
+  MtpKv rows = mtp_new_kv(*behind[0]->model, Together(hidden).data, next, segments);
   for (size_t i = 0; i < behind.size(); ++i) {
     behind[i]->mtp.append(rows.k, rows.v, segments[i].begin, segments[i].count);
     behind[i]->drop_hidden(segments[i].count);
@@ -99,7 +109,7 @@ Drafts draft(const std::vector<CycleEntry>& batch) {
     segments.push_back(mtp_segment(q, static_cast<int>(next.size()), 1));
     next.push_back(batch[i].tokens[0]);
   }
-  MtpRows rows = mtp_forward(model, kernels::gather_rows(hidden), next, segments);
+  MtpRows rows = mtp_forward(model, Together(hidden).data, next, segments);
   std::vector<std::vector<kernels::KvRows>> extra(batch.size());
   for (size_t a = 0; a < active.size(); ++a) {
     int row = static_cast<int>(a);
@@ -137,7 +147,7 @@ Drafts draft(const std::vector<CycleEntry>& batch) {
       segment.extra = extra[still[a]];
       one_row.push_back(std::move(segment));
     }
-    rows = mtp_forward(model, kernels::take_rows(out, picked), tokens, one_row);
+    rows = mtp_forward(model, kernels::take_rows(out, picked).data<float>(), tokens, one_row);
     for (size_t a = 0; a < still.size(); ++a) {
       extra[still[a]].push_back({rows.k, rows.v, static_cast<int>(a), 1});
     }

@@ -12,14 +12,14 @@ TrunkRows trunk_forward(const Model& model,
 }
 
 MtpRows mtp_forward(const Model& model,
-                    const mx::array& hidden,
+                    const float* hidden,
                     const std::vector<int32_t>& next,
                     const std::vector<MtpSegment>& segments) {
   return model.plans->mtp(model, static_cast<int>(next.size())).run(hidden, next, segments);
 }
 
 MtpKv mtp_new_kv(const Model& model,
-                 const mx::array& hidden,
+                 const float* hidden,
                  const std::vector<int32_t>& next,
                  const std::vector<MtpSegment>& segments) {
   return model.plans->mtp_kv(model, static_cast<int>(next.size())).run(hidden, next, segments);

@@ -41,16 +41,16 @@ struct MtpRows {
 };
 
 // Row p of a segment reads hidden row p and the embedding of token p + 1 (`next`, one a row).
-// hidden f32 [R, H], evaluated: the trunk's post-norm rows, or the head's own output when it recurses.
+// hidden f32 [R, H]: the trunk's post-norm rows, or the head's own output when it recurses.
 MtpRows mtp_forward(const Model& model,
-                    const mx::array& hidden,
+                    const float* hidden,
                     const std::vector<int32_t>& next,
                     const std::vector<MtpSegment>& segments);
 
 // As mtp_forward, of rows that others will look at and whose own output nobody wants: the head has one layer, so they
 // need neither its attention nor its MLP. No extra rows.
 MtpKv mtp_new_kv(const Model& model,
-                 const mx::array& hidden,
+                 const float* hidden,
                  const std::vector<int32_t>& next,
                  const std::vector<MtpSegment>& segments);
 

@@ -91,7 +91,7 @@ MtpWhole mtp_whole(const Model& model, const std::vector<float>& hidden, const s
   }
   mx::array h(hidden.begin(), {rows, width}, mx::float32);
   KvCache nothing;
-  MtpRows out = mtp_forward(model, h, next, {{0, rows, &nothing}});
+  MtpRows out = mtp_forward(model, h.data<float>(), next, {{0, rows, &nothing}});
   mx::array logits = kernels::linear(out.hidden, model.lm_head);
   return {floats(out.hidden), floats(logits)};
 }

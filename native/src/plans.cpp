@@ -203,11 +203,9 @@ MtpPlan::MtpPlan(const Model& model, kernels::AttentionOverlays& overlays, int r
   plan_.finish();
 }
 
-MtpRows MtpPlan::run(const mx::array& hidden,
-                     const std::vector<int32_t>& next,
-                     const std::vector<MtpSegment>& segments) {
+MtpRows MtpPlan::run(const float* hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments) {
   ids_ = next.data();
-  plan_.bind(from_, const_cast<float*>(hidden.data<float>()));
+  plan_.bind(from_, const_cast<float*>(hidden));
   attention_.segments.resize(segments.size());
   for (size_t i = 0; i < segments.size(); ++i) {
     const MtpSegment& s = segments[i];
@@ -234,11 +232,9 @@ MtpKvPlan::MtpKvPlan(const Model& model, int rows) : model_(model), plan_(rows) 
   plan_.finish();
 }
 
-MtpKv MtpKvPlan::run(const mx::array& hidden,
-                     const std::vector<int32_t>& next,
-                     const std::vector<MtpSegment>& segments) {
+MtpKv MtpKvPlan::run(const float* hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments) {
   ids_ = next.data();
-  plan_.bind(from_, const_cast<float*>(hidden.data<float>()));
+  plan_.bind(from_, const_cast<float*>(hidden));
   attention_.segments.resize(segments.size());
   for (size_t i = 0; i < segments.size(); ++i) {
     look_at(attention_.segments[i], segments[i].begin, segments[i].count, *segments[i].kv);

@@ -36,7 +36,7 @@ class MtpPlan {
   MtpPlan(const Model& model, kernels::AttentionOverlays& overlays, int rows);
 
   // As mtp_forward.
-  MtpRows run(const mx::array& hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments);
+  MtpRows run(const float* hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments);
 
  private:
   const Model& model_;
@@ -53,7 +53,7 @@ class MtpKvPlan {
   MtpKvPlan(const Model& model, int rows);
 
   // As mtp_new_kv.
-  MtpKv run(const mx::array& hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments);
+  MtpKv run(const float* hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments);
 
  private:
   const Model& model_;
