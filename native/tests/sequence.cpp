@@ -187,39 +187,34 @@ TEST_CASE("sequence: a chunk that commits is history at once, in place, and leav
   }
 }
 
-TEST_CASE("sequence: what a prompt's chunks needed goes back once it is read, or drafts have begun after it") {
+TEST_CASE("sequence: what a model's load freed goes back with its first cycle") {
   auto own = testing::tiny_model();
   Sequence q = new_sequence(own, true);
-  auto leave = [] { kernels::fresh({300000}, mx::float32); };
-  auto chunk = [&](LogitsRows logits) {
-    CycleEntry e = entry(q, 0, text(40));
-    e.logits = logits;
-    e.commits = true;
-    leave();
-    cycle({e});
-  };
   CHECK_FALSE(*own->gave_back);
-  chunk(LogitsRows::none);
+  cycle({entry(q, 0, text(40))});
   CHECK(*own->gave_back);
-  CHECK(kernels::waiting_bytes() >= 1200000);
-  chunk(LogitsRows::last);
-  CHECK(kernels::waiting_bytes() < 1200000);
-  leave();
-  cycle({entry(q, 0, {1}, 2)});
-  CHECK(kernels::waiting_bytes() < 1200000);
-  leave();
-  cycle({entry(q, 1, {1}, 2)});
-  CHECK(kernels::waiting_bytes() >= 1200000);
 }
 
-TEST_CASE("sequence: drafts after a long prompt are those of a state that was settled before") {
-  // More rows than are made at once wait for their MTP rows.
-  std::vector<int32_t> prompt = text(290, 2);
-  Sequence q = after(prompt);
+TEST_CASE(
+    "sequence: MTP rows of a long prompt, which are keys and values alone, are those of drafting token by token") {
+  std::vector<int32_t> prompt = text(200, 2);
+  Sequence read = after(prompt);
+  CHECK(read.mtp.rows == 199);
+  Sequence drafted = after({prompt[0]});
+  for (size_t i = 1; i < prompt.size(); ++i) {
+    cycle({entry(drafted, i == 1 ? 0 : 1, {prompt[i]}, 1)});
+  }
+  commit_now(drafted, 1);
+  CHECK(drafted.mtp.rows == 199);
+  CHECK(same_state(read, drafted));
+}
+
+TEST_CASE("sequence: drafts after rows that waited are those of a state that was settled before") {
+  Sequence q = after(text(60, 2));
   CHECK(q.mtp.rows == 0);
   Sequence settled = fork(q);
   settle_now(settled);
-  CHECK(settled.mtp.rows == 289);
+  CHECK(settled.mtp.rows == 59);
   CycleResult drafts = cycle({entry(q, 0, {3}, 3)});
   CycleResult expected = cycle({entry(settled, 0, {3}, 3)});
   CHECK(drafts.draft_tokens == expected.draft_tokens);
