@@ -133,12 +133,33 @@ void Plan::run_rounds(const Part& part, Laps& laps) {
       [&](int round) { laps.end(steps_[part.begin + round].name); });
 }
 
-void Plan::run(const std::vector<int>& segments) {
-  int lines = static_cast<int>(std::max(floats_ / line_floats, size_t{1}));
-  mx::array memory = fresh({lines, static_cast<int>(line_floats)}, mx::float32);
+size_t Plan::own_lines() const {
+  return std::max(floats_ / line_floats, size_t{1});
+}
+
+void Plan::place_own_rows(float* memory) {
   for (const Own& own : own_) {
-    memory_.at_[own.index] = memory.data<float>() + own.offset;
+    memory_.at_[own.index] = memory + own.offset;
   }
+}
+
+void Plan::run_alone() {
+  mx::array memory = fresh({static_cast<int>(own_lines()), static_cast<int>(line_floats)}, mx::float32);
+  place_own_rows(memory.data<float>());
+  for (const Step& step : steps_) {
+    int tasks = step.body.alone() ? 1 : step.body.tasks(memory_);
+    if (tasks > 0) {
+      step.body.prepare(memory_);
+    }
+    for (int task = 0; task < tasks; ++task) {
+      step.body.run(memory_, task);
+    }
+  }
+}
+
+void Plan::run(const std::vector<int>& segments) {
+  mx::array memory = fresh({static_cast<int>(own_lines()), static_cast<int>(line_floats)}, mx::float32);
+  place_own_rows(memory.data<float>());
   count_tasks(segments);
   Laps laps;
   for (const Part& part : parts_) {

@@ -105,6 +105,8 @@ class Plan {
   // Runs the calls in order, on the calling thread and the pool's. One run at a time. segments: how many rows each has;
   // task counts hang on it, on the rows and on the threads alone.
   void run(const std::vector<int>& segments);
+  // The same by the calling thread alone, and unreported.
+  void run_alone();
 
  private:
   // First and last call that uses some own rows.
@@ -132,6 +134,8 @@ class Plan {
 
   Own* own_of(PlanRows rows);
   void place(Own& own, const std::vector<const Own*>& placed);
+  size_t own_lines() const;
+  void place_own_rows(float* memory);
   void count_tasks(const std::vector<int>& segments);
   void run_rounds(const Part& part, Laps& laps);
 

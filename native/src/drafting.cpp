@@ -80,6 +80,20 @@ void make_known_mtp_rows(const std::vector<Sequence*>& sequences) {
   }
 }
 
+void make_mtp_rows_ahead(Sequence& q) {
+  if (!q.pending || !q.pending->mtp_k) {
+    return;
+  }
+  PendingRows& p = *q.pending;
+  int drafts = p.rows() - 1;
+  std::vector<int32_t> next(p.tokens.begin() + 1, p.tokens.end());
+  MtpSegment segment = mtp_segment(q, 0, drafts);
+  segment.extra.push_back({p.mtp_k->rows, p.mtp_v->rows, p.mtp_k->begin, 1});
+  const mx::array& hidden = p.trunk->hidden;
+  const float* first = hidden.data<float>() + static_cast<size_t>(p.begin) * hidden.shape(1);
+  p.ahead = mtp_new_kv(*q.model, first, next, {segment}, Threads::own);
+}
+
 Drafts draft(const std::vector<CycleEntry>& batch) {
   Drafts drafts;
   std::vector<int> active;

@@ -21,8 +21,9 @@ MtpRows mtp_forward(const Model& model,
 MtpKv mtp_new_kv(const Model& model,
                  const float* hidden,
                  const std::vector<int32_t>& next,
-                 const std::vector<MtpSegment>& segments) {
-  return model.plans->mtp_kv(model, static_cast<int>(next.size())).run(hidden, next, segments);
+                 const std::vector<MtpSegment>& segments,
+                 Threads threads) {
+  return model.plans->mtp_kv(model, static_cast<int>(next.size())).run(hidden, next, segments, threads);
 }
 
 } // namespace mtplx::native

@@ -20,18 +20,15 @@ TrunkRows trunk_forward(const Model& model,
                         const std::vector<TrunkSegment>& segments,
                         bool whole);
 
+// Whether the pool helps; alone, no core is taken from JavaScript.
+enum class Threads { all, own };
+
 // Rows of the head after those in `kv` and the extra ones.
 struct MtpSegment {
   int begin;
   int count;
   const KvCache* kv;
   std::vector<kernels::KvRows> extra = {};
-};
-
-// K and V of MTP rows, f32 [R, kv_heads, head_dim].
-struct MtpKv {
-  mx::array k;
-  mx::array v;
 };
 
 struct MtpRows {
@@ -48,10 +45,11 @@ MtpRows mtp_forward(const Model& model,
                     const std::vector<MtpSegment>& segments);
 
 // As mtp_forward, of rows that others will look at and whose own output nobody wants: the head has one layer, so they
-// need neither its attention nor its MLP. No extra rows.
+// need neither its attention nor its MLP.
 MtpKv mtp_new_kv(const Model& model,
                  const float* hidden,
                  const std::vector<int32_t>& next,
-                 const std::vector<MtpSegment>& segments);
+                 const std::vector<MtpSegment>& segments,
+                 Threads threads = Threads::all);
 
 } // namespace mtplx::native

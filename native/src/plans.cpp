@@ -232,15 +232,19 @@ MtpKvPlan::MtpKvPlan(const Model& model, int rows) : model_(model), plan_(rows) 
   plan_.finish();
 }
 
-MtpKv MtpKvPlan::run(const float* hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments) {
+MtpKv MtpKvPlan::run(const float* hidden,
+                     const std::vector<int32_t>& next,
+                     const std::vector<MtpSegment>& segments,
+                     Threads threads) {
   ids_ = next.data();
   plan_.bind(from_, const_cast<float*>(hidden));
   attention_.segments.resize(segments.size());
   for (size_t i = 0; i < segments.size(); ++i) {
     look_at(attention_.segments[i], segments[i].begin, segments[i].count, *segments[i].kv);
+    attention_.segments[i].position += static_cast<int>(segments[i].extra.size());
   }
   MtpKv result{new_kv(plan_, attention_.k, model_.spec), new_kv(plan_, attention_.v, model_.spec)};
-  plan_.run(rows_of(segments));
+  threads == Threads::own ? plan_.run_alone() : plan_.run(rows_of(segments));
   return result;
 }
 

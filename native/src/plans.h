@@ -53,7 +53,10 @@ class MtpKvPlan {
   MtpKvPlan(const Model& model, int rows);
 
   // As mtp_new_kv.
-  MtpKv run(const float* hidden, const std::vector<int32_t>& next, const std::vector<MtpSegment>& segments);
+  MtpKv run(const float* hidden,
+            const std::vector<int32_t>& next,
+            const std::vector<MtpSegment>& segments,
+            Threads threads);
 
  private:
   const Model& model_;

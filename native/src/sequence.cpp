@@ -59,6 +59,10 @@ void Sequence::commit(int keep) {
       hidden.push_back({trunk.hidden, first, keep});
     }
     tokens.insert(tokens.end(), p.tokens.begin(), p.tokens.begin() + keep);
+    if (p.ahead && keep > 1) {
+      mtp.append(p.ahead->k, p.ahead->v, 0, keep - 1);
+      drop_hidden(keep - 1);
+    }
   }
   pending.reset();
 }

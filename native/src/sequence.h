@@ -36,6 +36,12 @@ struct TrunkRows {
   bool whole = false;                         // the tapes hold no steps
 };
 
+// K and V of MTP rows, f32 [R, kv_heads, head_dim].
+struct MtpKv {
+  mx::array k;
+  mx::array v;
+};
+
 // What the last cycle computed for this sequence and nobody has committed yet.
 struct PendingRows {
   std::vector<int32_t> tokens;            // one a row; drafts are filled in when they are drawn
@@ -45,6 +51,8 @@ struct PendingRows {
   // K and V of MTP row length - 1, built from the first fed token: true once that token is kept.
   std::optional<RowRange> mtp_k;
   std::optional<RowRange> mtp_v;
+  // The rows after it, one a draft, each true once its draft is kept: made while nobody waits for the engine.
+  std::optional<MtpKv> ahead;
 
   int rows() const { return static_cast<int>(tokens.size()); }
 };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 
 #include "native/src/cycle.h"
@@ -22,6 +23,8 @@ class Workspace {
   // Set from any thread: a load in progress stops at the next tensor.
   std::atomic<bool> closing = false;
   kernels::Timings timings; // of all cycles since they were last asked for
+  // Of the job in hand: run when its result is on its way, while JavaScript makes up its mind.
+  std::function<void()> afterwards;
 
  private:
   std::map<int, std::shared_ptr<Model>> models_;

@@ -4,6 +4,7 @@
 
 #include "kernels/common/buffers.h"
 #include "native/src/cycle.h"
+#include "native/src/drafting.h"
 #include "native/src/errors.h"
 #include "native/src/inspection.h"
 #include "native/tests/tiny_model.h"
@@ -105,21 +106,44 @@ TEST_CASE(
 
 TEST_CASE("sequence: drafting and any commit leave the state of plain decoding, MTP rows too") {
   std::vector<int32_t> prompt = text(20, 3);
-  for (int depth : {1, 3, 8}) {
-    for (int keep = 1; keep <= depth + 1; ++keep) {
-      CAPTURE(depth);
-      CAPTURE(keep);
-      Sequence q = after(prompt);
-      CycleResult r = cycle({entry(q, 0, {5}, depth)});
-      REQUIRE(static_cast<int>(r.draft_tokens.size()) == depth);
-      commit_now(q, keep);
-      std::vector<int32_t> kept = prompt;
-      kept.push_back(5);
-      kept.insert(kept.end(), r.draft_tokens.begin(), r.draft_tokens.begin() + keep - 1);
-      Sequence expected = after(kept);
-      CHECK(same_state(q, expected));
+  for (bool ahead : {false, true}) {
+    for (int depth : {1, 3, 8}) {
+      for (int keep = 1; keep <= depth + 1; ++keep) {
+        CAPTURE(ahead);
+        CAPTURE(depth);
+        CAPTURE(keep);
+        Sequence q = after(prompt);
+        CycleResult r = cycle({entry(q, 0, {5}, depth)});
+        REQUIRE(static_cast<int>(r.draft_tokens.size()) == depth);
+        if (ahead) {
+          make_mtp_rows_ahead(q);
+        }
+        commit_now(q, keep);
+        CHECK(q.mtp.rows == (ahead ? q.length() - 1 : static_cast<int>(prompt.size())));
+        std::vector<int32_t> kept = prompt;
+        kept.push_back(5);
+        kept.insert(kept.end(), r.draft_tokens.begin(), r.draft_tokens.begin() + keep - 1);
+        Sequence expected = after(kept);
+        CHECK(same_state(q, expected));
+      }
     }
   }
+}
+
+TEST_CASE("sequence: MTP rows are made ahead of a decision where drafts wait for one, and may be never used") {
+  Sequence q = after(text(20, 3));
+  make_mtp_rows_ahead(q);
+  CHECK_FALSE(q.pending);
+  cycle({entry(q, 0, {5})});
+  make_mtp_rows_ahead(q);
+  CHECK_FALSE(q.pending->ahead);
+  CycleResult first = cycle({entry(q, 0, {6}, 3)});
+  make_mtp_rows_ahead(q);
+  CHECK(q.pending->ahead->k.shape(0) == 3);
+  // All rows of that cycle are dropped, then the same is drafted again.
+  CycleResult again = cycle({entry(q, 0, {6}, 3)});
+  CHECK(again.draft_tokens == first.draft_tokens);
+  CHECK(again.draft_probabilities == first.draft_probabilities);
 }
 
 TEST_CASE("sequence: a prompt's chunk is kept whole or not at all") {

@@ -27,15 +27,15 @@ class PlanCheck {
     return out_.back().rows;
   }
 
-  // Whether every output has the wanted bits, twice in a row with each number of threads.
+  // Whether every output has the wanted bits, twice in a row with each number of threads, and alone.
   bool same(const std::vector<int>& segments) {
     plan.finish();
     int before = threads();
-    bool same = true;
+    bool same = same_once([&] { plan.run_alone(); });
     for (int n : {1, 2, 3, 2}) {
       set_threads(n);
       for (int run = 0; run < 2; ++run) {
-        same = same && same_once(segments);
+        same = same && same_once([&] { plan.run(segments); });
       }
     }
     set_threads(before);
@@ -53,7 +53,8 @@ class PlanCheck {
 
   static int width(const mx::array& rows) { return static_cast<int>(rows.size() / rows.shape(0)); }
 
-  bool same_once(const std::vector<int>& segments) {
+  template <class Run>
+  bool same_once(Run run) {
     for (auto& [rows, values] : in_) {
       plan.bind(rows, values.data());
     }
@@ -63,7 +64,7 @@ class PlanCheck {
       got.push_back(out.before);
       plan.bind(out.rows, got.back().data());
     }
-    plan.run(segments);
+    run();
     bool same = true;
     for (size_t i = 0; i < out_.size(); ++i) {
       same = same && std::memcmp(got[i].data(), out_[i].wanted.data(), got[i].size() * sizeof(float)) == 0;

@@ -9,6 +9,7 @@
 #include "native/src/addon/channel.h"
 #include "native/src/addon/marshal.h"
 #include "native/src/cores.h"
+#include "native/src/drafting.h"
 #include "native/src/errors.h"
 #include "native/src/inspection.h"
 #include "native/src/wire.h"
@@ -189,6 +190,11 @@ Napi::Value cycle(const Info& info) {
     }
     auto before = work.timings.phase_ns;
     CycleResult result = run_cycle(batch, work.timings);
+    work.afterwards = [batch = std::move(batch)] {
+      for (const auto& entry : batch) {
+        make_mtp_rows_ahead(*entry.sequence);
+      }
+    };
     auto phase = [&](kernels::Phase p) {
       auto i = static_cast<size_t>(p);
       return static_cast<double>(work.timings.phase_ns[i] - before[i]);

@@ -1,5 +1,7 @@
 #include "native/src/addon/channel.h"
 
+#include <utility>
+
 #include "kernels/common/thread_pool.h"
 #include "native/src/errors.h"
 
@@ -101,6 +103,13 @@ Napi::Value Channel::submit(Napi::Env env, Job job, std::shared_ptr<Napi::Functi
     }
     settlement->channel->deliver(settlement);
     kernels::make_way();
+    if (auto afterwards = std::exchange(workspace->afterwards, nullptr)) {
+      try {
+        afterwards();
+      } catch (...) {
+        // It only makes ready what the next job would make.
+      }
+    }
   });
   return deferred.Promise();
 }
