@@ -159,8 +159,12 @@ CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& ti
     bool whole = std::all_of(batch.begin(), batch.end(), [](const CycleEntry& e) {
       return e.depth == 0 && e.tokens.size() > static_cast<size_t>(most_rows_in_parts);
     });
-    auto trunk = std::make_shared<const TrunkRows>(trunk_forward(model, row_ids(batch, drafts), segments, whole));
-    if (!logit_rows.empty()) {
+    bool all = static_cast<int>(logit_rows.size()) == rows;
+    auto trunk =
+        std::make_shared<const TrunkRows>(trunk_forward(model, row_ids(batch, drafts), segments, {whole, all}));
+    if (all) {
+      logits = trunk->logits;
+    } else if (!logit_rows.empty()) {
       logits = kernels::linear(kernels::take_rows(trunk->hidden, logit_rows), model.lm_head);
     }
     int logits_begin = 0;

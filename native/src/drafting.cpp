@@ -110,7 +110,6 @@ Drafts draft(const std::vector<CycleEntry>& batch) {
     drafting.push_back(batch[i].sequence);
   }
   const Model& model = *batch[0].sequence->model;
-  const auto& head = model.draft_head ? *model.draft_head : model.lm_head;
 
   make_known_mtp_rows(drafting);
   // First step: the row that reads the token of this cycle.
@@ -134,12 +133,13 @@ Drafts draft(const std::vector<CycleEntry>& batch) {
   }
 
   mx::array out = rows.hidden;
+  mx::array logits = rows.logits;
   for (int step = 0;; ++step) {
     std::vector<kernels::DrawSpec> specs;
     for (int i : active) {
       specs.push_back(draw_spec(*batch[i].draft, step, batch[i].sequence->length() + 1 + step));
     }
-    drafts.steps.push_back(kernels::draw(kernels::linear(out, head), specs));
+    drafts.steps.push_back(kernels::draw(logits, specs));
     drafts.members.push_back(active);
 
     std::vector<int> still;
@@ -166,6 +166,7 @@ Drafts draft(const std::vector<CycleEntry>& batch) {
       extra[still[a]].push_back({rows.k, rows.v, static_cast<int>(a), 1});
     }
     out = rows.hidden;
+    logits = rows.logits;
     active = std::move(still);
   }
 }

@@ -7,8 +7,8 @@ namespace mtplx::native {
 TrunkRows trunk_forward(const Model& model,
                         const std::vector<int32_t>& ids,
                         const std::vector<TrunkSegment>& segments,
-                        bool whole) {
-  return model.plans->trunk(model, static_cast<int>(ids.size()), whole).run(ids, segments);
+                        TrunkWants wants) {
+  return model.plans->trunk(model, static_cast<int>(ids.size()), wants).run(ids, segments);
 }
 
 MtpRows mtp_forward(const Model& model,

@@ -13,12 +13,18 @@ struct TrunkSegment {
   bool kept = false; // all rows will be committed
 };
 
+// What is wanted of the trunk's rows.
+struct TrunkWants {
+  bool whole;  // see TrunkRows
+  bool logits; // of all rows
+};
+
 // One id a row. The sequences keep their committed state, unless their segment is kept: then all of it must be
-// committed next. Rows that a state owes are applied. whole: see TrunkRows.
+// committed next. Rows that a state owes are applied.
 TrunkRows trunk_forward(const Model& model,
                         const std::vector<int32_t>& ids,
                         const std::vector<TrunkSegment>& segments,
-                        bool whole);
+                        TrunkWants wants);
 
 // Whether the pool helps; alone, no core is taken from JavaScript.
 enum class Threads { all, own };
@@ -33,6 +39,7 @@ struct MtpSegment {
 
 struct MtpRows {
   mx::array hidden; // f32 [R, H], after mtp.norm
+  mx::array logits; // f32 [R, V], of the draft head where there is one
   mx::array k;      // f32 [R, kv_heads, head_dim]
   mx::array v;
 };

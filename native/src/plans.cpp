@@ -86,6 +86,12 @@ kernels::PlanRows record_pair(kernels::Plan& plan,
   return record_linear(plan, pair, head.fc);
 }
 
+kernels::PlanRows record_logits(kernels::Plan& plan, kernels::PlanRows hidden, const kernels::LinearWeight& head) {
+  kernels::PlanRows logits = plan.bound(head.out_features);
+  kernels::plan_linears(plan, hidden, {&head}, nullptr, {logits});
+  return logits;
+}
+
 template <class Kind>
 size_t count_layers(const Model& model) {
   return std::count_if(model.layers.begin(), model.layers.end(),
@@ -106,8 +112,8 @@ auto& kept_or_made(Plans& plans, size_t most, const Key& key, Make make) {
 
 } // namespace
 
-TrunkPlan::TrunkPlan(const Model& model, kernels::AttentionOverlays& overlays, int rows, bool whole)
-    : model_(model), whole_(whole), plan_(rows), shared_{overlays} {
+TrunkPlan::TrunkPlan(const Model& model, kernels::AttentionOverlays& overlays, int rows, TrunkWants wants)
+    : model_(model), wants_(wants), plan_(rows), shared_{overlays} {
   kernels::PlanRows x = plan_.own(model.spec.hidden_size);
   kernels::plan_embedding(plan_, &ids_, model.embed_tokens, x);
   attention_.resize(count_layers<AttentionLayer>(model));
@@ -121,18 +127,21 @@ TrunkPlan::TrunkPlan(const Model& model, kernels::AttentionOverlays& overlays, i
     if (std::holds_alternative<AttentionLayer>(layer.mixer)) {
       x = record_attention(plan_, model, layer, x, shared_, attention_[attention++]);
     } else {
-      x = record_gated_delta(plan_, model, layer, x, !whole, gated_delta_[delta++]);
+      x = record_gated_delta(plan_, model, layer, x, !wants.whole, gated_delta_[delta++]);
     }
     x = record_mlp(plan_, model, layer, x);
   }
   hidden_ = plan_.bound(model.spec.hidden_size);
   kernels::plan_rms_norm(plan_, x, model.norm, model.spec.rms_norm_eps, hidden_);
+  if (wants.logits) {
+    logits_ = record_logits(plan_, hidden_, model.lm_head);
+  }
   plan_.finish();
 }
 
 std::vector<std::optional<kernels::GatedDeltaSteps>> TrunkPlan::bind_steps() {
   std::vector<std::optional<kernels::GatedDeltaSteps>> steps(gated_delta_.size());
-  if (whole_ || steps.empty()) {
+  if (wants_.whole || steps.empty()) {
     return steps;
   }
   // One array: the descriptions of four a layer would come from beyond the caches in every step.
@@ -153,7 +162,10 @@ std::vector<std::optional<kernels::GatedDeltaSteps>> TrunkPlan::bind_steps() {
 TrunkRows TrunkPlan::run(const std::vector<int32_t>& ids, const std::vector<TrunkSegment>& segments) {
   const ModelSpec& spec = model_.spec;
   ids_ = ids.data();
-  TrunkRows result{new_rows(plan_, hidden_, {spec.hidden_size}), {}, {}, {}, whole_};
+  TrunkRows result{new_rows(plan_, hidden_, {spec.hidden_size}), {}, {}, {}, wants_.whole};
+  if (wants_.logits) {
+    result.logits = new_rows(plan_, logits_, {logits_.width});
+  }
   result.k.reserve(attention_.size());
   result.v.reserve(attention_.size());
   for (size_t layer = 0; layer < attention_.size(); ++layer) {
@@ -200,6 +212,7 @@ MtpPlan::MtpPlan(const Model& model, kernels::AttentionOverlays& overlays, int r
   x = record_mlp(plan_, model, head.layer, x);
   hidden_ = plan_.bound(model.spec.hidden_size);
   kernels::plan_rms_norm(plan_, x, head.norm, eps, hidden_);
+  logits_ = record_logits(plan_, hidden_, model.draft_head ? *model.draft_head : model.lm_head);
   plan_.finish();
 }
 
@@ -217,8 +230,8 @@ MtpRows MtpPlan::run(const float* hidden, const std::vector<int32_t>& next, cons
     }
   }
   shared_.overlays.fit(model_.spec.attention, attention_.segments);
-  MtpRows result{new_rows(plan_, hidden_, {model_.spec.hidden_size}), new_kv(plan_, attention_.k, model_.spec),
-                 new_kv(plan_, attention_.v, model_.spec)};
+  MtpRows result{new_rows(plan_, hidden_, {model_.spec.hidden_size}), new_rows(plan_, logits_, {logits_.width}),
+                 new_kv(plan_, attention_.k, model_.spec), new_kv(plan_, attention_.v, model_.spec)};
   plan_.run(rows_of(segments));
   return result;
 }
@@ -248,9 +261,9 @@ MtpKv MtpKvPlan::run(const float* hidden,
   return result;
 }
 
-TrunkPlan& PlanBank::trunk(const Model& model, int rows, bool whole) {
-  return kept_or_made(trunk_, most_trunk_plans, std::pair{rows, whole},
-                      [&] { return std::make_unique<TrunkPlan>(model, overlays_, rows, whole); });
+TrunkPlan& PlanBank::trunk(const Model& model, int rows, TrunkWants wants) {
+  return kept_or_made(trunk_, most_trunk_plans, std::tuple{rows, wants.whole, wants.logits},
+                      [&] { return std::make_unique<TrunkPlan>(model, overlays_, rows, wants); });
 }
 
 MtpPlan& PlanBank::mtp(const Model& model, int rows) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <tuple>
 
 #include "native/src/forward.h"
 #include "native/src/layer_calls.h"
@@ -10,8 +11,7 @@ namespace mtplx::native {
 
 class TrunkPlan {
  public:
-  // whole: see TrunkRows.
-  TrunkPlan(const Model& model, kernels::AttentionOverlays& overlays, int rows, bool whole);
+  TrunkPlan(const Model& model, kernels::AttentionOverlays& overlays, int rows, TrunkWants wants);
 
   // As trunk_forward.
   TrunkRows run(const std::vector<int32_t>& ids, const std::vector<TrunkSegment>& segments);
@@ -21,10 +21,11 @@ class TrunkPlan {
   std::vector<std::optional<kernels::GatedDeltaSteps>> bind_steps();
 
   const Model& model_;
-  bool whole_;
+  TrunkWants wants_;
   kernels::Plan plan_;
   const int32_t* ids_ = nullptr;
   kernels::PlanRows hidden_;
+  kernels::PlanRows logits_;
   AttentionShared shared_;
   // One a layer of its kind; never moved, since calls point to them.
   std::vector<AttentionPlace> attention_;
@@ -44,6 +45,7 @@ class MtpPlan {
   const int32_t* ids_ = nullptr;
   kernels::PlanRows from_;
   kernels::PlanRows hidden_;
+  kernels::PlanRows logits_;
   AttentionShared shared_;
   AttentionPlace attention_;
 };
@@ -68,13 +70,13 @@ class MtpKvPlan {
 
 class PlanBank {
  public:
-  TrunkPlan& trunk(const Model& model, int rows, bool whole);
+  TrunkPlan& trunk(const Model& model, int rows, TrunkWants wants);
   MtpPlan& mtp(const Model& model, int rows);
   MtpKvPlan& mtp_kv(const Model& model, int rows);
 
  private:
   kernels::AttentionOverlays overlays_;
-  std::map<std::pair<int, bool>, std::unique_ptr<TrunkPlan>> trunk_;
+  std::map<std::tuple<int, bool, bool>, std::unique_ptr<TrunkPlan>> trunk_;
   std::map<int, std::unique_ptr<MtpPlan>> mtp_;
   std::map<int, std::unique_ptr<MtpKvPlan>> mtp_kv_;
 };

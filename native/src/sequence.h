@@ -32,8 +32,9 @@ struct TrunkRows {
   mx::array hidden;         // f32 [R, H], after the final norm
   std::vector<mx::array> k; // one an attention layer, f32 [R, kv_heads, head_dim]
   std::vector<mx::array> v;
-  std::vector<kernels::GatedDeltaTape> tapes; // one a GDN layer
-  bool whole = false;                         // the tapes hold no steps
+  std::vector<kernels::GatedDeltaTape> tapes;     // one a GDN layer
+  bool whole = false;                             // the tapes hold no steps
+  std::optional<mx::array> logits = std::nullopt; // f32 [R, V], where those of all rows are wanted
 };
 
 // K and V of MTP rows, f32 [R, kv_heads, head_dim].
