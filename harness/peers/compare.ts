@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { armsOf } from '../bench/arms.ts';
 import { type GenerationSetup, measureJob } from '../bench/generations.ts';
@@ -44,11 +45,12 @@ export async function compareSpec(options: CompareOptions): Promise<CompareSpec>
 
 /**
  * Our arms against another completion server on the same prompts, in turn: ours in this process, the server over HTTP,
- * nobody else at work. A unit is one prompt in one repeat, all sides, in an order drawn at random.
+ * nobody else at work: after each answer of the server a pause. A unit is one prompt in one repeat, all sides, in an
+ * order drawn at random.
  */
 export const compare: Experiment<CompareSpec, typeof compareColumns, CompareDocument> = {
   name: 'compare',
-  specVersion: 1,
+  specVersion: 2,
   specSchema,
   resultSchema: compareSchema,
   columns: compareColumns,
@@ -135,10 +137,20 @@ interface Sides {
   client: CompletionClient;
 }
 
+/** After an answer a server may look for work with all its threads: llama.cpp's took 50 to 80 ms of two cores. */
+const quietMs = 250;
+
 async function takeTurn(sides: Sides, turn: Turn, signal: AbortSignal | undefined): Promise<CompareRow[]> {
   const rows: CompareRow[] = [];
-  for (const side of turn.sides)
-    rows.push(side === serverArm ? await askServer(sides, turn, signal) : await askEngine(sides, turn, side, signal));
+  for (const side of turn.sides) {
+    if (side !== serverArm) {
+      rows.push(await askEngine(sides, turn, side, signal));
+      continue;
+    }
+    rows.push(await askServer(sides, turn, signal));
+    await sleep(quietMs, undefined, { signal }).catch(() => undefined);
+    signal?.throwIfAborted();
+  }
   return rows;
 }
 
