@@ -54,8 +54,8 @@ struct CycleResult {
 inline constexpr int max_depth = 8;
 
 // Commit, draft, verify and candidates of every entry, one after the other, and of entries that say so the commit of
-// all rows. All sequences are of one
-// model and stand in the batch once. Throws MTPLX_E_ENGINE_USAGE before anything has changed.
+// all rows. All sequences are of one model and stand in the batch once. Throws MTPLX_E_ENGINE_USAGE before anything
+// has changed.
 CycleResult run_cycle(const std::vector<CycleEntry>& batch, kernels::Timings& timings);
 
 // Candidates (and draws) of the logits rows that the last cycle of the sequence kept, edited anew.

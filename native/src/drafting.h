@@ -15,7 +15,8 @@ MtpSegment mtp_segment(const Sequence& q, int begin, int count);
 // The MTP rows whose next token is history, where a sequence has not got them yet.
 void make_known_mtp_rows(const std::vector<Sequence*>& sequences);
 
-// The same for the drafts of the last cycle, before anybody knows which are kept. Changes nothing that is history.
+// The same for the drafts of the last cycle, before anybody knows which are kept, where the head is so small that this
+// takes no longer than the decision. Changes nothing that is history.
 void make_mtp_rows_ahead(Sequence& sequence);
 
 // Everything that the drafting of one batch leaves behind.
