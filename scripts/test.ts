@@ -27,6 +27,7 @@ await runSteps([
         npm('figures and their records', 'check:figures'),
         npm('start-up budget', 'check:startup'),
         npm('engine with deliberate bugs', 'build:faulty'),
+        npm('kernels beside their references', 'build:check'),
       ]
     : []),
   counting('TypeScript tests', 'scripts/test-ts.ts'),
