@@ -15,6 +15,7 @@ const ci = process.argv.includes('--ci');
 
 await runSteps([
   npm('engine', 'build:native'),
+  npm('kernels beside their references', 'build:check'),
   npm('TypeScript build', 'build:ts'),
   npm('lint', 'lint'),
   npm('types', 'types'),
@@ -27,7 +28,6 @@ await runSteps([
         npm('figures and their records', 'check:figures'),
         npm('start-up budget', 'check:startup'),
         npm('engine with deliberate bugs', 'build:faulty'),
-        npm('kernels beside their references', 'build:check'),
       ]
     : []),
   counting('TypeScript tests', 'scripts/test-ts.ts'),
