@@ -15,7 +15,7 @@ const ci = process.argv.includes('--ci');
 
 await runSteps([
   npm('engine', 'build:native'),
-  npm('kernels beside their references', 'build:check'),
+  npm('kernels beside their references', 'build:kernel-checks'),
   npm('TypeScript build', 'build:ts'),
   npm('lint', 'lint'),
   npm('types', 'types'),

@@ -60,16 +60,13 @@ export async function verify(
   return { result, tokens: [first, ...result.draftTokens] };
 }
 
-/** A sequence whose history is the first `length` tokens, fed in chunks of `chunk`. */
+/** A sequence whose history is the first `length` tokens, fed in chunks of `chunk` as decoding feeds a prompt. */
 export async function prefilled({ engine, tokens }: Input, length: number, chunk = 512): Promise<GateSequence> {
   const sequence = await engine.createSequence({ mtp: engine.spec.mtp });
-  let keep = 0;
   for (let begin = 0; begin < length; begin += chunk) {
     const part = tokens.subarray(begin, Math.min(begin + chunk, length));
-    await step(sequence, { keep, tokens: part, logits: 'none' });
-    keep = part.length;
+    await sequence.cycle({ ...silent, keep: 0, tokens: part, commits: true });
   }
-  await sequence.commit(keep);
   return sequence;
 }
 

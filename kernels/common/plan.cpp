@@ -22,6 +22,12 @@ void read_ahead(const void* begin, size_t bytes) {
   }
 }
 
+// For the own rows of one run.
+mx::array lines_for(size_t floats) {
+  int lines = static_cast<int>(std::max(floats / line_floats, size_t{1}));
+  return fresh({lines, static_cast<int>(line_floats)}, mx::float32);
+}
+
 } // namespace
 
 PlanRows Plan::own(int width) {
@@ -133,10 +139,6 @@ void Plan::run_rounds(const Part& part, Laps& laps) {
       [&](int round) { laps.end(steps_[part.begin + round].name); });
 }
 
-size_t Plan::own_lines() const {
-  return std::max(floats_ / line_floats, size_t{1});
-}
-
 void Plan::place_own_rows(float* memory) {
   for (const Own& own : own_) {
     memory_.at_[own.index] = memory + own.offset;
@@ -144,7 +146,7 @@ void Plan::place_own_rows(float* memory) {
 }
 
 void Plan::run_alone() {
-  mx::array memory = fresh({static_cast<int>(own_lines()), static_cast<int>(line_floats)}, mx::float32);
+  mx::array memory = lines_for(floats_);
   place_own_rows(memory.data<float>());
   for (const Step& step : steps_) {
     int tasks = step.body.alone() ? 1 : step.body.tasks(memory_);
@@ -158,7 +160,7 @@ void Plan::run_alone() {
 }
 
 void Plan::run(const std::vector<int>& segments) {
-  mx::array memory = fresh({static_cast<int>(own_lines()), static_cast<int>(line_floats)}, mx::float32);
+  mx::array memory = lines_for(floats_);
   place_own_rows(memory.data<float>());
   count_tasks(segments);
   Laps laps;

@@ -134,7 +134,6 @@ class Plan {
 
   Own* own_of(PlanRows rows);
   void place(Own& own, const std::vector<const Own*>& placed);
-  size_t own_lines() const;
   void place_own_rows(float* memory);
   void count_tasks(const std::vector<int>& segments);
   void run_rounds(const Part& part, Laps& laps);

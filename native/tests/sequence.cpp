@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include "kernels/common/buffers.h"
 #include "native/src/cycle.h"
 #include "native/src/drafting.h"
 #include "native/src/errors.h"

@@ -36,18 +36,10 @@ async function onSequence(body: (sequence: EngineSequence, vocab: number) => Pro
   }
 }
 
+const promptEntry = { keep: 0, tokens: prompt, depth: 0, commits: false, draft: null, logits: 'last' } as const;
+
 async function lastRow(sequence: EngineSequence, count: number, draw: DrawSpec | null = null, edits: RowEdits[] = []) {
-  return sequence.cycle({
-    keep: 0,
-    tokens: prompt,
-    depth: 0,
-    commits: false,
-    draft: null,
-    logits: 'last',
-    candidates: { temperature: 0.5, count },
-    draw,
-    edits,
-  });
+  return sequence.cycle({ ...promptEntry, candidates: { temperature: 0.5, count }, draw, edits });
 }
 
 onEngine('edits and masks reach the row that they are for', async () => {
@@ -139,18 +131,8 @@ onEngine('numbers that are no batch are refused by code', async () => {
 
 test('edits of uneven lengths are refused before they are packed', () => {
   const edits = [{ ...noEdits, ids: Int32Array.of(1) }];
-  const entry = {
-    keep: 0,
-    tokens: prompt,
-    depth: 0,
-    commits: false,
-    draft: null,
-    logits: 'last',
-    draw: null,
-    edits,
-  } as const;
   assert.throws(
-    () => encodeBatch([1], [{ ...entry, edits, candidates: { temperature: 1, count: 1 } }]),
+    () => encodeBatch([1], [{ ...promptEntry, draw: null, edits, candidates: { temperature: 1, count: 1 } }]),
     (error: unknown) => error instanceof MtplxError && error.code === 'MTPLX_E_ENGINE_USAGE',
   );
 });
